@@ -1,0 +1,1 @@
+"""The viewer on a terminal, or in a pipe."""

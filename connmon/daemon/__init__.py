@@ -1,0 +1,1 @@
+"""The node: it hears processes out and shows consoles the whole picture."""

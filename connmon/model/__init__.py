@@ -1,0 +1,1 @@
+"""What is true of connections, pools, processes and programs: pure rules and values."""

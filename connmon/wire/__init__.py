@@ -1,0 +1,1 @@
+"""How connmon programs speak to each other: commands, payloads and the link."""

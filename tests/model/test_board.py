@@ -1,0 +1,362 @@
+"""Tests of the board: reports come in, sums come out."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.errors import OutOfTurn
+from connmon.model.board import Board, Verdict
+from connmon.model.ledger import Connection, Ledger
+from connmon.model.records import (
+    IDLE,
+    OUT,
+    ConnectionRecord,
+    Counters,
+    Identity,
+    Maxima,
+    Report,
+)
+from connmon.model.summary import Gauge, ProgramRow
+
+
+def who(token: str = "p1", host: str = "h1", program: str = "api") -> Identity:
+    """A process."""
+    return Identity(token, host, program, 42)
+
+
+def report(
+    sequence: int,
+    *,
+    base: int | None = None,
+    out: int = 0,
+    idle: int = 0,
+    checkouts: int = 0,
+    maxima: tuple[int, int] = (0, 0),
+    span: float = 1.0,
+    closed: tuple[int, ...] = (),
+) -> Report:
+    """A report of so many connections out and idle."""
+    states = [OUT] * out + [IDLE] * idle
+    return Report(
+        sequence,
+        base,
+        clock=0.0,
+        span=span,
+        counters=Counters(checkouts),
+        maxima=Maxima(*maxima),
+        connections=tuple(
+            ConnectionRecord(number, 1, state, 0.0, 0.0, 0)
+            for number, state in enumerate(states)
+        ),
+        closed=closed,
+    )
+
+
+class BoardTests(SynchronousTestCase):
+    """One process after another, told to one board."""
+
+    def setUp(self) -> None:
+        """An empty board."""
+        self.board = Board("default", "node1")
+
+    def tell(
+        self, first: Report, identity: Identity | None = None, now: float = 0.0
+    ) -> Verdict:
+        """Register and report in one go."""
+        identity = identity or who()
+        self.board.registered(identity, 1)
+        return self.board.reported(identity.process, 1, first, now)
+
+    def row(self, now: float = 0.0, number: int = 0) -> ProgramRow:
+        """One row of the frame."""
+        return self.board.frame(now).programs[number]
+
+    def test_knows_nothing_at_first(self) -> None:
+        """An empty board is a frame of zeros without rows."""
+        frame = self.board.frame(0.0)
+        self.assertEqual((), frame.programs)
+        self.assertEqual(Gauge(0, 0), frame.hosts)
+        self.assertIsNone(frame.per_second)
+
+    def test_a_process_counts_from_its_first_report(self) -> None:
+        """A registration alone shows nothing."""
+        self.board.registered(who(), 1)
+        self.assertEqual((), self.board.frame(0.0).programs)
+        self.board.reported("p1", 1, report(0, out=2, idle=3), 0.0)
+        self.assertEqual(
+            ProgramRow("h1", "api", True, 1, 5, 2, 1, 5, 2, None), self.row()
+        )
+        frame = self.board.frame(0.0)
+        self.assertEqual(
+            (Gauge(1, 1), Gauge(1, 1), Gauge(5, 5), Gauge(2, 2)),
+            (frame.hosts, frame.processes, frame.connections, frame.checkouts),
+        )
+
+    def test_a_delta_on_the_version_held_is_applied(self) -> None:
+        """Changed connections replace, closed ones go, the rest stays."""
+        self.tell(report(0, out=3))
+        verdict = self.board.reported(
+            "p1", 1, report(1, base=0, idle=1, closed=(2,)), 1.0
+        )
+        self.assertIs(Verdict.APPLIED, verdict)
+        self.assertEqual((2, 1), (self.row().conn, self.row().ckout))
+
+    def test_a_delta_on_another_version_asks_for_the_whole(self) -> None:
+        """Nothing of a delta with a gap before it is taken."""
+        self.tell(report(0, out=3))
+        verdict = self.board.reported("p1", 1, report(2, base=1, idle=3), 1.0)
+        self.assertIs(Verdict.WHOLE_WANTED, verdict)
+        self.assertEqual(3, self.row().ckout)
+        verdict = self.board.reported("p1", 1, report(3, idle=4), 1.0)
+        self.assertIs(Verdict.APPLIED, verdict)
+        self.assertEqual((4, 0), (self.row().conn, self.row().ckout))
+
+    def test_a_first_report_must_be_whole(self) -> None:
+        """After each registration, whatever was held before."""
+        self.board.registered(who(), 1)
+        verdict = self.board.reported("p1", 1, report(0, base=-0, out=1), 0.0)
+        self.assertIs(Verdict.WHOLE_WANTED, verdict)
+        self.assertEqual((), self.board.frame(0.0).programs)
+
+    def test_old_reports_change_nothing(self) -> None:
+        """A sequence already seen is stale, and so is another registration's."""
+        self.tell(report(5, out=1))
+        for late in (report(5, out=4), report(4, out=4)):
+            self.assertIs(Verdict.STALE, self.board.reported("p1", 1, late, 1.0))
+        self.board.registered(who(), 2)
+        self.assertIs(Verdict.STALE, self.board.reported("p1", 1, report(9), 1.0))
+        self.assertEqual(1, self.row().conn)
+
+    def test_registrations_only_count_upwards(self) -> None:
+        """A late registration is refused, and so is a token used by another process."""
+        self.assertTrue(self.board.registered(who(), 2))
+        self.assertFalse(self.board.registered(who(), 2))
+        self.assertFalse(self.board.registered(who(), 1))
+        self.assertFalse(self.board.registered(who(program="other"), 3))
+        self.assertTrue(self.board.registered(who(), 3))
+
+    def test_a_process_that_links_anew_stays_shown_meanwhile(self) -> None:
+        """Its old record stands until the whole one of the new link replaces it."""
+        self.tell(report(0, out=2))
+        self.board.registered(who(), 2)
+        self.assertFalse(self.board.departed("p1", 1, 1.0))
+        self.assertEqual((1, 2), (self.row().nproc, self.row().ckout))
+        self.board.reported("p1", 2, report(0, out=1), 2.0)
+        self.assertEqual((1, 1), (self.row().nproc, self.row().ckout))
+
+    def test_a_departed_process_leaves_every_sum_and_its_row(self) -> None:
+        """The row stays, marked, with what it reached."""
+        self.tell(report(0, out=2, idle=1))
+        self.assertTrue(self.board.departed("p1", 1, 1.0))
+        self.assertEqual(
+            ProgramRow("h1", "api", False, 0, 0, 0, 1, 3, 2, None), self.row()
+        )
+        frame = self.board.frame(1.0)
+        self.assertEqual(Gauge(0, 1), frame.hosts)
+        self.assertEqual(Gauge(0, 3), frame.connections)
+
+    def test_a_process_comes_back_with_a_higher_registration(self) -> None:
+        """Gone is undone, and counted once."""
+        self.tell(report(0, out=2))
+        self.board.departed("p1", 1, 1.0)
+        self.board.registered(who(), 2)
+        self.board.reported("p1", 2, report(0, out=1), 2.0)
+        self.assertEqual((True, 1, 1), (self.row().connected, self.row().nproc, self.row().ckout))
+        self.assertEqual(Gauge(1, 1), self.board.frame(2.0).hosts)
+
+    def test_departing_without_a_word_leaves_nothing(self) -> None:
+        """A process that only registered never happened."""
+        self.board.registered(who(), 1)
+        self.assertTrue(self.board.departed("p1", 1, 1.0))
+        self.assertEqual((), self.board.frame(1.0).programs)
+        with self.assertRaises(OutOfTurn):
+            self.board.reported("p1", 1, report(0), 2.0)
+
+    def test_maxima_are_of_sums_that_were_never_of_separate_maxima(self) -> None:
+        """Two processes busy one after the other never held both their peaks."""
+        self.tell(report(0, out=8))
+        self.tell(report(0, out=0), who("p2"))
+        self.board.reported("p1", 1, report(1, out=0, closed=tuple(range(8)), base=0), 1.0)
+        self.board.reported("p2", 1, report(1, base=0, out=6), 2.0)
+        self.assertEqual((8, 8), (self.row().maxconn, self.row().maxckout))
+        self.assertEqual(Gauge(6, 8), self.board.frame(2.0).checkouts)
+
+    def test_a_peak_between_reports_counts(self) -> None:
+        """A process's own maxima are exact, and a sum is at least any one of them."""
+        self.tell(report(0, out=1, maxima=(15, 12)))
+        self.assertEqual((15, 12), (self.row().maxconn, self.row().maxckout))
+        self.assertEqual(Gauge(1, 12), self.board.frame(0.0).checkouts)
+
+    def test_checkouts_before_the_first_report_are_no_rate(self) -> None:
+        """A process that worked for hours before it was heard did not burst."""
+        self.tell(report(0, checkouts=1_000_000))
+        self.board.reported("p1", 1, report(1, base=0, checkouts=1_000_010), 1.0)
+        self.assertAlmostEqual(10.0, self.row(1.0).ckoutpersec or 0.0)
+        self.assertAlmostEqual(10.0, self.board.frame(1.0).per_second or 0.0)
+
+    def test_rows_are_ordered_by_host_and_name(self) -> None:
+        """Each program on each host has its row."""
+        for token, host, program in (("a", "h2", "x"), ("b", "h1", "y"), ("c", "h1", "x")):
+            self.tell(report(0), who(token, host, program))
+        self.assertEqual(
+            [("h1", "x"), ("h1", "y"), ("h2", "x")],
+            [(row.hostname, row.progname) for row in self.board.frame(0.0).programs],
+        )
+
+    def test_rows_of_the_departed_go_in_time(self) -> None:
+        """A row is kept for ``gone_after``, unless the program is back."""
+        board = self.board = Board("default", "node1", gone_after=100.0)
+        self.tell(report(0))
+        self.tell(report(0), who("p2", program="other"))
+        board.departed("p1", 1, 0.0)
+        board.departed("p2", 1, 0.0)
+        self.board.registered(who("p3"), 1)
+        self.board.reported("p3", 1, report(0), 50.0)
+        board.expired(99.0)
+        self.assertEqual(2, len(board.frame(99.0).programs))
+        board.expired(101.0)
+        self.assertEqual(["api"], [row.progname for row in board.frame(101.0).programs])
+
+    def test_rows_are_capped_and_the_longest_departed_goes_first(self) -> None:
+        """A fleet of one-off names cannot fill the memory; what was dropped is counted."""
+        board = self.board = Board("default", "node1", max_programs=3)
+        for number in range(5):
+            self.tell(report(0), who(f"p{number}", program=f"job{number}"))
+            board.departed(f"p{number}", 1, float(number))
+        self.assertEqual(
+            ["job2", "job3", "job4"],
+            [row.progname for row in board.frame(9.0).programs],
+        )
+        self.assertEqual(2, board.rows_dropped)
+
+    def test_tombstones_are_forgotten(self) -> None:
+        """A gone process is remembered for a while, then its token is free."""
+        self.tell(report(0))
+        self.board.departed("p1", 1, 0.0)
+        self.board.expired(1000.0)
+        self.assertTrue(self.board.registered(who(program="another"), 1))
+
+
+class Fleet(RuleBasedStateMachine):
+    """Processes with real ledgers, linking and losing links, told to one board."""
+
+    tokens = st.sampled_from(["p1", "p2", "p3"])
+
+    def __init__(self) -> None:
+        """Three processes of two programs; none is linked."""
+        super().__init__()
+        self.board = Board("default", "node1")
+        self.now = 100.0
+        self.names = {"p1": "api", "p2": "api", "p3": "batch"}
+        self.ledgers = {token: Ledger() for token in self.names}
+        self.pools = {
+            token: ledger.pool("x", "QueuePool", 5, 10)
+            for token, ledger in self.ledgers.items()
+        }
+        self.open: dict[str, list[Connection]] = {token: [] for token in self.names}
+        self.registration = dict.fromkeys(self.names, 0)
+        self.linked: dict[str, int] = {}
+        self.told: dict[str, tuple[int, int]] = {}
+        self.peaks: dict[str, int] = {}
+
+    @rule(token=tokens)
+    def connects(self, token: str) -> None:
+        """A process opens a connection and takes it."""
+        self.now += 0.5
+        connection = self.ledgers[token].opened(self.pools[token], self.now)
+        self.ledgers[token].checked_out(connection, self.now)
+        self.open[token].append(connection)
+
+    @rule(token=tokens, closes=st.booleans())
+    def releases(self, token: str, closes: bool) -> None:
+        """A process gives a connection back, or closes it."""
+        if self.open[token]:
+            connection = self.open[token][0]
+            self.ledgers[token].checked_in(connection, self.now)
+            if closes:
+                self.ledgers[token].closed(self.open[token].pop(0), self.now)
+
+    @rule(token=tokens)
+    def links(self, token: str) -> None:
+        """A process registers, perhaps before its last link is known to be lost."""
+        self.registration[token] += 1
+        self.linked[token] = -1
+        identity = Identity(token, "h1", self.names[token], 1)
+        assert self.board.registered(identity, self.registration[token])
+
+    @rule(token=tokens, old=st.booleans())
+    def loses_its_link(self, token: str, old: bool) -> None:
+        """A link closes: the one in use, or one that was replaced."""
+        if token not in self.linked:
+            return
+        registration = self.registration[token] - int(old)
+        gone = self.board.departed(token, registration, self.now)
+        assert gone is not old
+        if gone:
+            del self.linked[token]
+            self.told.pop(token, None)
+
+    @rule(token=tokens, lost=st.booleans())
+    def reports(self, token: str, lost: bool) -> None:
+        """A linked process reports; the report may be lost before the board."""
+        if token not in self.linked:
+            return
+        self.now += 1.0
+        ledger, last = self.ledgers[token], self.linked[token]
+        told = (
+            ledger.whole(0, self.now, 1.0)
+            if last < 0
+            else ledger.collect(last + 1, self.now, 1.0)
+        )
+        self.linked[token] = told.sequence
+        if lost:
+            return
+        verdict = self.board.reported(
+            token, self.registration[token], told, self.now
+        )
+        if verdict is Verdict.WHOLE_WANTED:
+            told = ledger.whole(told.sequence + 1, self.now, 1.0)
+            self.linked[token] = told.sequence
+            verdict = self.board.reported(
+                token, self.registration[token], told, self.now
+            )
+        assert verdict is Verdict.APPLIED
+        out = [each for each in self.open[token] if each.state == OUT]
+        self.told[token] = (len(self.open[token]), len(out))
+
+    @invariant()
+    def the_frame_is_the_sum_of_what_was_told(self) -> None:
+        """Current figures are sums over live processes; maxima only grow."""
+        frame = self.board.frame(self.now)
+        assert frame.processes.current == len(self.told)
+        assert frame.connections.current == sum(each[0] for each in self.told.values())
+        assert frame.checkouts.current == sum(each[1] for each in self.told.values())
+        assert frame.hosts.current == int(bool(self.told))
+        for row in frame.programs:
+            mine = [
+                each for token, each in self.told.items() if self.names[token] == row.progname
+            ]
+            assert (row.nproc, row.conn) == (len(mine), sum(each[0] for each in mine))
+            assert row.connected is bool(mine)
+            assert row.maxconn >= max(row.conn, self.peaks.get(row.progname, 0))
+            assert row.maxconn <= frame.connections.maximum
+            self.peaks[row.progname] = row.maxconn
+            assert row.ckoutpersec is None or row.ckoutpersec >= 0.0
+
+
+class BoardPropertyTests(SynchronousTestCase):
+    """Random histories of a small fleet."""
+
+    def test_sums_are_true_whatever_happens(self) -> None:
+        """Lost reports, new links and late losses never make a sum untrue."""
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Fleet, settings=settings(max_examples=100, deadline=None)
+        )

@@ -1,0 +1,298 @@
+"""Tests of the ledger: marks made by an application, reports made of them."""
+
+from __future__ import annotations
+
+import threading
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.model.ledger import Connection, Ledger, Pool
+from connmon.model.records import DETACHED, IDLE, OUT, Counters, Maxima, Report
+
+
+def a_pool(ledger: Ledger) -> Pool:
+    """A pool like QueuePool's default."""
+    return ledger.pool("sqlite:///x.db", "QueuePool", 5, 10)
+
+
+class LedgerTests(SynchronousTestCase):
+    """What is marked is reported, once and exactly."""
+
+    def setUp(self) -> None:
+        """A ledger that counts how often it woke its reporter."""
+        self.woken = 0
+        self.ledger = Ledger(self.wake)
+        self.pool = a_pool(self.ledger)
+
+    def wake(self) -> bool:
+        """Stand for the reporting thread."""
+        self.woken += 1
+        return True
+
+    def test_a_pool_alone_wakes_nobody(self) -> None:
+        """An engine that is never used starts no thread."""
+        self.assertEqual(0, self.woken)
+        self.assertFalse(self.ledger.changed())
+
+    def test_only_the_first_mark_wakes(self) -> None:
+        """However much happens between two reports, the reporter is woken once."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        for _ in range(1000):
+            self.ledger.checked_out(connection, 2.0)
+            self.ledger.checked_in(connection, 3.0)
+        self.assertEqual(1, self.woken)
+        self.ledger.collect(1, 4.0, 0.0)
+        self.ledger.checked_out(connection, 5.0)
+        self.assertEqual(2, self.woken)
+
+    def test_a_wake_that_was_not_heard_is_tried_again(self) -> None:
+        """While the thread cannot be started, each mark tries."""
+        tried: list[int] = []
+        ledger = Ledger(lambda: bool(tried.append(1)))
+        connection = ledger.opened(a_pool(ledger), 1.0)
+        ledger.checked_out(connection, 1.0)
+        self.assertEqual(2, len(tried))
+
+    def test_a_thousand_checkouts_are_one_record(self) -> None:
+        """A report's size depends on the connections, not on the traffic."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        for _ in range(1000):
+            self.ledger.checked_out(connection, 2.0)
+            self.ledger.checked_in(connection, 3.0)
+        report = self.ledger.collect(1, 4.0, 3.0)
+        self.assertEqual(1, len(report.connections))
+        self.assertEqual(1000, report.connections[0].uses)
+        self.assertEqual(Counters(1000, 1, 0, 0), report.counters)
+        self.assertEqual(Maxima(1, 1), report.maxima)
+
+    def test_nothing_new_is_an_empty_delta(self) -> None:
+        """A heartbeat names the base, and nothing else."""
+        self.ledger.opened(self.pool, 1.0)
+        self.ledger.collect(1, 2.0, 0.0)
+        report = self.ledger.collect(2, 3.0, 0.0)
+        self.assertEqual(1, report.base)
+        self.assertEqual(((), (), ()), (report.pools, report.connections, report.closed))
+
+    def test_opened_and_closed_between_reports_is_only_counted(self) -> None:
+        """The node hears of the counts, not of a connection it never knew."""
+        self.ledger.closed(self.ledger.opened(self.pool, 1.0), 2.0)
+        report = self.ledger.collect(1, 3.0, 0.0)
+        self.assertEqual((), report.connections)
+        self.assertEqual((), report.closed)
+        self.assertEqual(Counters(0, 1, 1, 0), report.counters)
+        self.assertEqual(Maxima(1, 0), report.maxima)
+
+    def test_closing_a_known_connection_names_it(self) -> None:
+        """What was told open is told closed, once."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        self.ledger.collect(1, 2.0, 0.0)
+        self.ledger.closed(connection, 3.0)
+        self.ledger.closed(connection, 4.0)
+        self.assertEqual((connection.id,), self.ledger.collect(2, 5.0, 0.0).closed)
+        self.assertEqual((), self.ledger.collect(3, 6.0, 0.0).closed)
+
+    def test_a_detached_connection_is_open_but_not_out(self) -> None:
+        """The pool no longer has it out; the database server still has it open."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        self.ledger.checked_out(connection, 2.0)
+        self.ledger.detached(connection, 3.0)
+        self.ledger.checked_in(connection, 4.0)
+        report = self.ledger.whole(1, 5.0, 0.0)
+        self.assertEqual([DETACHED], [each.state for each in report.connections])
+        self.assertEqual(3.0, report.connections[0].since)
+
+    def test_the_checkin_of_a_closed_record_is_no_news(self) -> None:
+        """SQLAlchemy checks the record in after an invalidation closed its connection."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        self.ledger.checked_out(connection, 2.0)
+        self.ledger.invalidated(connection)
+        self.ledger.closed(connection, 3.0)
+        self.ledger.checked_in(connection, 4.0)
+        report = self.ledger.whole(1, 5.0, 0.0)
+        self.assertEqual((), report.connections)
+        self.assertEqual(Counters(1, 1, 1, 1), report.counters)
+
+    def test_a_retired_pool_is_dropped_when_empty_and_its_counts_stay(self) -> None:
+        """An engine made for each request leaves totals behind, not pools."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        self.ledger.collect(1, 2.0, 0.0)
+        self.ledger.retired(self.pool)
+        self.assertEqual((), self.ledger.collect(2, 3.0, 0.0).dropped)
+        self.ledger.closed(connection, 4.0)
+        report = self.ledger.collect(3, 5.0, 0.0)
+        self.assertEqual((self.pool.id,), report.dropped)
+        self.assertEqual((), report.pools)
+        self.assertEqual(Counters(0, 1, 1, 0), report.counters)
+        self.assertEqual((), self.ledger.whole(4, 6.0, 0.0).pools)
+
+    def test_an_unused_pool_retires_in_silence(self) -> None:
+        """Engines that never connected cost nothing."""
+        self.ledger.retired(self.pool)
+        self.assertEqual(0, self.woken)
+        self.assertEqual((), self.ledger.whole(1, 1.0, 0.0).pools)
+
+    def test_unwatched_keeps_no_marks(self) -> None:
+        """Where nobody will ever collect, a million connections leave nothing."""
+        self.ledger.unwatch()
+        for _ in range(10):
+            self.ledger.closed(self.ledger.opened(self.pool, 1.0), 1.0)
+        self.assertFalse(self.ledger.changed())
+        self.assertEqual((), self.ledger.whole(1, 2.0, 0.0).connections)
+
+    def test_exact_under_threads_and_a_busy_reporter(self) -> None:
+        """Eight threads and a reporter at once: every checkout counts, none twice."""
+        done = threading.Event()
+
+        def work() -> None:
+            for _ in range(300):
+                connection = self.ledger.opened(self.pool, 1.0)
+                for _ in range(5):
+                    self.ledger.checked_out(connection, 1.0)
+                    self.ledger.checked_in(connection, 1.0)
+                self.ledger.closed(connection, 1.0)
+
+        reports: list[Report] = []
+
+        def report() -> None:
+            while not done.is_set():
+                reports.append(self.ledger.collect(len(reports), 1.0, 0.0))
+
+        workers = [threading.Thread(target=work) for _ in range(8)]
+        reporter = threading.Thread(target=report)
+        for thread in [*workers, reporter]:
+            thread.start()
+        for thread in workers:
+            thread.join()
+        done.set()
+        reporter.join()
+        last = self.ledger.collect(len(reports), 1.0, 0.0)
+        self.assertEqual(Counters(12000, 2400, 2400, 0), last.counters)
+        known: set[int] = set()
+        for each in [*reports, last]:
+            known |= {record.id for record in each.connections}
+            known -= set(each.closed)
+        self.assertEqual(set(), known)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """A random life of connections, reported at random moments to a simple reader."""
+
+    connections: Bundle[Connection] = Bundle("connections")
+
+    def __init__(self) -> None:
+        """Two pools, and a reader who believes the reports."""
+        super().__init__()
+        self.ledger = Ledger()
+        self.pools = [a_pool(self.ledger), a_pool(self.ledger)]
+        self.now = 0.0
+        self.sequence = 0
+        self.model: dict[int, tuple[int, int, int]] = {}
+        self.read: dict[int, tuple[int, int, int]] = {}
+        self.opened = self.closed = self.taken = self.peak = self.peak_out = 0
+
+    def tick(self) -> float:
+        """Time goes on."""
+        self.now += 1.0
+        return self.now
+
+    def note(self, connection: Connection, state: int, uses: int = 0) -> None:
+        """Keep the model of one connection."""
+        known = self.model.get(connection.id, (0, 0, 0))
+        self.model[connection.id] = (connection.pool.id, state, known[2] + uses)
+        self.peak = max(self.peak, len(self.model))
+        out = [each for each in self.model.values() if each[1] == OUT]
+        self.peak_out = max(self.peak_out, len(out))
+
+    @rule(target=connections, which=st.integers(0, 1))
+    def opens(self, which: int) -> Connection:
+        """A connection is made."""
+        connection = self.ledger.opened(self.pools[which], self.tick())
+        self.opened += 1
+        self.note(connection, IDLE)
+        return connection
+
+    @rule(connection=connections)
+    def takes(self, connection: Connection) -> None:
+        """An idle connection is checked out."""
+        if self.model[connection.id][1] == IDLE:
+            self.ledger.checked_out(connection, self.tick())
+            self.taken += 1
+            self.note(connection, OUT, 1)
+
+    @rule(connection=connections)
+    def gives(self, connection: Connection) -> None:
+        """A connection is checked in, or was not out at all."""
+        self.ledger.checked_in(connection, self.tick())
+        if self.model[connection.id][1] == OUT:
+            self.note(connection, IDLE)
+
+    @rule(connection=connections)
+    def detaches(self, connection: Connection) -> None:
+        """A connection that is out leaves its pool."""
+        if self.model[connection.id][1] == OUT:
+            self.ledger.detached(connection, self.tick())
+            self.note(connection, DETACHED)
+
+    @rule(connection=consumes(connections))
+    def closes(self, connection: Connection) -> None:
+        """A connection is closed, in whatever state."""
+        self.ledger.closed(connection, self.tick())
+        self.closed += 1
+        del self.model[connection.id]
+
+    @rule()
+    def folds(self) -> None:
+        """Nobody listens; the next report must be whole."""
+        self.ledger.fold()
+        self.reports_whole()
+
+    @rule()
+    def reports_whole(self) -> None:
+        """Everything is told."""
+        self.take(self.ledger.whole(self.sequence + 1, self.tick(), 0.0))
+
+    @rule()
+    def reports_changes(self) -> None:
+        """What changed is told."""
+        self.take(self.ledger.collect(self.sequence + 1, self.tick(), 0.0))
+
+    def take(self, report: Report) -> None:
+        """Read one report, and find in it exactly what is so."""
+        if report.base is None:
+            self.read.clear()
+        else:
+            assert report.base == self.sequence
+        self.sequence = report.sequence
+        for id in report.closed:
+            del self.read[id]
+        for each in report.connections:
+            self.read[each.id] = (each.pool, each.state, each.uses)
+        assert self.read == self.model
+        assert report.counters == Counters(self.taken, self.opened, self.closed, 0)
+        assert report.maxima == Maxima(self.peak, self.peak_out)
+
+    @invariant()
+    def changed_is_true_to_its_word(self) -> None:
+        """If nothing is marked, the reader already knows everything."""
+        if not self.ledger.changed():
+            assert self.read == self.model
+
+
+class LedgerPropertyTests(SynchronousTestCase):
+    """Random lives of connections."""
+
+    def test_reports_add_up_to_the_truth(self) -> None:
+        """Whole or delta, at any moment, a reader of reports knows what is so."""
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            LedgerMachine, settings=settings(max_examples=100, deadline=None)
+        )

@@ -1,0 +1,187 @@
+"""Tests of the payloads: what goes in comes out, and nothing else gets in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.errors import ProtocolError
+from connmon.model.records import (
+    STATES,
+    ConnectionRecord,
+    Counters,
+    Maxima,
+    PoolRecord,
+    Report,
+)
+from connmon.model.summary import Frame, Gauge, ProgramRow
+from connmon.wire.codec import (
+    decode_frame,
+    decode_report,
+    encode_frame,
+    encode_report,
+)
+
+COUNTS = st.integers(0, 2**63 - 1)
+TIMES = st.floats(allow_nan=False, allow_infinity=False)
+NAMES = st.text(st.characters(codec="utf-8"), max_size=255)
+COUNTERS = st.builds(Counters, COUNTS, COUNTS, COUNTS, COUNTS)
+MAXIMA = st.builds(Maxima, COUNTS, COUNTS)
+POOLS = st.builds(
+    PoolRecord,
+    COUNTS,
+    NAMES,
+    NAMES,
+    st.none() | COUNTS,
+    st.none() | COUNTS,
+    COUNTERS,
+    MAXIMA,
+)
+CONNECTIONS = st.builds(
+    ConnectionRecord, COUNTS, COUNTS, st.sampled_from(STATES), TIMES, TIMES, COUNTS
+)
+REPORTS = st.builds(
+    Report,
+    COUNTS,
+    st.none() | COUNTS,
+    TIMES,
+    TIMES,
+    COUNTERS,
+    MAXIMA,
+    st.lists(POOLS, max_size=4).map(tuple),
+    st.lists(CONNECTIONS, max_size=8).map(tuple),
+    st.lists(COUNTS, max_size=8).map(tuple),
+    st.lists(COUNTS, max_size=8).map(tuple),
+)
+GAUGES = st.builds(Gauge, COUNTS, COUNTS)
+RATES = st.none() | TIMES
+ROWS = st.builds(
+    ProgramRow,
+    NAMES,
+    NAMES,
+    st.booleans(),
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    RATES,
+)
+FRAMES = st.builds(
+    Frame,
+    NAMES,
+    NAMES,
+    GAUGES,
+    GAUGES,
+    GAUGES,
+    GAUGES,
+    RATES,
+    st.lists(ROWS, max_size=5).map(tuple),
+)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(st.characters(codec="utf-8"), max_size=20)
+    | st.binary(max_size=20),
+    lambda inner: st.lists(inner, max_size=12),
+    max_leaves=40,
+)
+
+
+def mutilated(payload: bytes, path: list[int], value: Any) -> bytes:
+    """The payload with one field, found by walking ``path``, replaced."""
+    whole = msgpack.unpackb(payload)
+    place, index = whole, path[0] % len(whole)
+    for step in path[1:]:
+        if not isinstance(place[index], list) or not place[index]:
+            break
+        place = place[index]
+        index = step % len(place)
+    place[index] = value
+    packed: bytes = msgpack.packb(whole)
+    return packed
+
+
+class CodecTests(SynchronousTestCase):
+    """Payloads of both kinds."""
+
+    @given(REPORTS)
+    def test_reports_round_trip(self, report: Report) -> None:
+        """A report read is the report written."""
+        self.assertEqual(report, decode_report(encode_report(report)))
+
+    @given(FRAMES)
+    def test_frames_round_trip(self, frame: Frame) -> None:
+        """A frame read is the frame written."""
+        self.assertEqual(frame, decode_frame(encode_frame(frame)))
+
+    @given(st.binary(max_size=200))
+    def test_garbage_is_a_protocol_error(self, payload: bytes) -> None:
+        """Bytes that are no payload raise that, and nothing else."""
+        for decode in (decode_report, decode_frame):
+            with self.assertRaises(ProtocolError):
+                decode(payload)
+
+    @given(ANYTHING)
+    def test_well_formed_nonsense_is_a_protocol_error(self, value: Any) -> None:
+        """So does msgpack that is not of our shape."""
+        for decode in (decode_report, decode_frame):
+            with self.assertRaises(ProtocolError):
+                decode(msgpack.packb([1, value]))
+
+    @given(REPORTS, st.lists(st.integers(0, 20), min_size=1, max_size=4), ANYTHING)
+    def test_a_mutilated_report_is_read_or_refused(
+        self, report: Report, path: list[int], value: Any
+    ) -> None:
+        """A field of the wrong kind never gets past the codec as something else."""
+        payload = mutilated(encode_report(report), path, value)
+        try:
+            read = decode_report(payload)
+        except ProtocolError:
+            return
+        self.assertEqual(read, decode_report(encode_report(read)))
+
+    @given(REPORTS, ANYTHING)
+    def test_later_fields_are_ignored(self, report: Report, more: Any) -> None:
+        """A newer process may say more than this node understands."""
+        fields = msgpack.unpackb(encode_report(report))
+        for counted in (fields, fields[5], fields[6], *fields[7], *fields[8]):
+            counted.append(more)
+        self.assertEqual(report, decode_report(msgpack.packb(fields)))
+
+    def test_another_format_is_refused_by_number(self) -> None:
+        """A payload of a format we do not know is named."""
+        with self.assertRaises(ProtocolError) as caught:
+            decode_report(msgpack.packb([2, *range(10)]))
+        self.assertIn("format 2, expected 1", str(caught.exception))
+
+    def test_text_that_cannot_be_said_is_replaced(self) -> None:
+        """A lone surrogate in a name does not keep a report from being sent."""
+        row = ProgramRow("h\udcff", "p", True, 1, 1, 1, 1, 1, 1, None)
+        gauge = Gauge(0, 0)
+        frame = Frame("s", "n", gauge, gauge, gauge, gauge, None, (row,))
+        self.assertEqual("h?", decode_frame(encode_frame(frame)).programs[0].hostname)
+
+    def test_a_report_of_twenty_connections_is_small(self) -> None:
+        """Twenty connections changing is the usual report: well under a kilobyte."""
+        report = Report(
+            900,
+            899,
+            12345.678,
+            1.0,
+            Counters(100_000, 20, 0, 0),
+            Maxima(20, 20),
+            (PoolRecord(1, "x" * 40, "QueuePool", 5, 15, Counters(), Maxima()),),
+            tuple(
+                ConnectionRecord(number, 1, 1, 12345.678, 12000.1, 5000)
+                for number in range(20)
+            ),
+        )
+        self.assertLess(len(encode_report(report)), 800)
