@@ -1,0 +1,289 @@
+"""The shell around the reporting rule: sockets, timers, and a walk over the nodes.
+
+Everything here runs in the reporting thread, except where it says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+
+from connmon import __version__
+from connmon.client import reporting
+from connmon.client.native import Native
+from connmon.client.reactor import PrivateReactor
+from connmon.config import Address
+from connmon.errors import ProtocolError
+from connmon.model.ledger import Ledger
+from connmon.model.records import Identity
+from connmon.wire import commands
+from connmon.wire.codec import encode_report
+from connmon.wire.link import Link, refusal
+from connmon.wire.route import Route
+
+CONNECT_SECONDS = 5.0
+"""How long one address may take to accept, in seconds."""
+
+#: "localhost" without asking a resolver, whose lock a fork may leave held in the child.
+_LOCALHOST = ("127.0.0.1", "::1")
+
+_log = logging.getLogger("connmon")
+
+
+class _ClientLink(Link):
+    """One link to a node; passes on what happens to it."""
+
+    def __init__(self, uplink: Uplink) -> None:
+        super().__init__()
+        self._uplink = uplink
+
+    def opened(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self._uplink.linked(self)
+
+    def violated(self, error: ProtocolError) -> None:
+        self._uplink.warn(f"the node broke the protocol: {error}")
+
+    def closed(self, reason: Failure) -> None:
+        self._uplink.closed(self)
+
+
+class _Attempt(ClientFactory):
+    """One attempt to reach one numeric address."""
+
+    noisy = False
+
+    def __init__(self, uplink: Uplink) -> None:
+        self._uplink = uplink
+
+    def buildProtocol(self, addr: Any) -> _ClientLink:
+        return _ClientLink(self._uplink)
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        self._uplink.unreachable()
+
+
+class Uplink:
+    """One ledger's way to the nodes of one service, for as long as the process lives."""
+
+    def __init__(
+        self,
+        reactor: PrivateReactor,
+        native: Native,
+        ledger: Ledger,
+        identity: Identity,
+        service: str,
+        addresses: tuple[Address, ...],
+    ) -> None:
+        """Made in an application's thread; ``begin`` starts it in the reporting one."""
+        self._reactor = reactor
+        self._native = native
+        self._ledger = ledger
+        self._identity = identity
+        self._service = service
+        self._rule = reporting.Reporting()
+        self._route = Route(addresses, Random())
+        self._numeric: list[tuple[str, int]] = []
+        self._link: _ClientLink | None = None
+        self._alarm: Any = None
+        self._finished: Callable[[], None] = lambda: None
+        self._warned: set[str] = set()
+
+    # What the process asks for.
+
+    def begin(self) -> None:
+        """Start to look for a node."""
+        self._guarded(self._begin)
+
+    def stirred(self) -> None:
+        """The ledger has something new."""
+        self._input(self._rule.stirred)
+
+    def finish(self, finished: Callable[[], None]) -> None:
+        """Tell what is left, then call ``finished``; the process is about to end."""
+        self._finished = finished
+        self._input(self._rule.finishing)
+
+    # What happens to links.
+
+    def linked(self, link: _ClientLink) -> None:
+        """An address accepted."""
+        self._link = link
+        self._input(self._rule.linked)
+
+    def unreachable(self) -> None:
+        """An address did not accept."""
+        self._guarded(self._connect_next)
+
+    def closed(self, link: _ClientLink) -> None:
+        """A link is gone."""
+        if link is self._link:
+            self._link = None
+            self._input(self._rule.lost)
+            self._guarded(self._hop)
+
+    def warn(self, text: str) -> None:
+        """Say something to the application's log, once for each text and few at all."""
+        if text not in self._warned and len(self._warned) < 10:
+            self._warned.add(text)
+            _log.warning("connmon: %s", text)
+
+    # Inputs and effects of the rule.
+
+    def _input(self, happened: Callable[..., list[reporting.Effect]], *args: Any) -> None:
+        """Tell the rule what happened, and do what follows."""
+        self._guarded(self._perform_all, happened, *args)
+
+    def _perform_all(
+        self, happened: Callable[..., list[reporting.Effect]], *args: Any
+    ) -> None:
+        for effect in happened(*args, time.monotonic()):
+            self._perform(effect)
+
+    def _perform(self, effect: reporting.Effect) -> None:
+        match effect:
+            case reporting.Alarm(at):
+                self._set_alarm(at)
+            case reporting.Greet():
+                self._ask(self._greet(), self._welcomed)
+            case reporting.Register(registration):
+                self._ask(self._register(registration), self._registered)
+            case reporting.Send(sequence, whole, span):
+                self._ask(self._send(sequence, whole, span), self._acknowledged)
+            case reporting.Settled():
+                self._route.arrived()
+            case reporting.Fold():
+                self._ledger.fold()
+            case reporting.HangUp():
+                self._hang_up()
+            case reporting.Finish():
+                self._hang_up(orderly=True)
+                self._finished()
+
+    def _set_alarm(self, at: float | None) -> None:
+        if self._alarm is not None and self._alarm.active():
+            self._alarm.cancel()
+        self._alarm = None
+        if at is not None:
+            wait = max(at - time.monotonic(), 0.0)
+            self._alarm = self._reactor.callLater(wait, self._input, self._rule.alarm)
+
+    # Questions to the node.
+
+    def _greet(self) -> Any:
+        return self._call(
+            commands.Hello,
+            version=commands.VERSION,
+            oldest=commands.OLDEST_VERSION,
+            role=commands.CLIENT,
+            service=self._service,
+            software=__version__,
+        )
+
+    def _register(self, registration: int) -> Any:
+        who = self._identity
+        return self._call(
+            commands.Register,
+            process=who.process,
+            hostname=who.hostname,
+            program=who.program,
+            pid=who.pid,
+            registration=registration,
+        )
+
+    def _send(self, sequence: int, whole: bool, span: float) -> Any:
+        collect = self._ledger.whole if whole else self._ledger.collect
+        report = collect(sequence, time.monotonic(), span)
+        return self._call(commands.Report, payload=encode_report(report))
+
+    def _call(self, command: Any, **arguments: Any) -> Any:
+        if self._link is None:
+            raise ProtocolError("no link to ask on")
+        return self._link.callRemote(command, **arguments)
+
+    def _ask(self, answer: Any, answered: Callable[[dict[str, Any]], None]) -> None:
+        """Take an answer, or hang up on a refusal: the loss of the link does the rest."""
+        link = self._link
+
+        def take(response: dict[str, Any]) -> None:
+            if link is self._link:
+                self._guarded(answered, response)
+
+        def refused(failure: Failure) -> None:
+            if link is self._link and link is not None and link.transport is not None:
+                self.warn(f"refused by the node: {refusal(failure)}")
+                self._hang_up()
+
+        answer.addCallbacks(take, refused)
+
+    def _welcomed(self, response: dict[str, Any]) -> None:
+        if self._link is not None:
+            self._link.greeted()
+        self._input(self._rule.welcomed)
+
+    def _registered(self, response: dict[str, Any]) -> None:
+        self._input(self._rule.registered, response["interval"])
+
+    def _acknowledged(self, response: dict[str, Any]) -> None:
+        self._input(self._rule.acknowledged, response["whole"], response["interval"])
+
+    def _hang_up(self, orderly: bool = False) -> None:
+        link = self._link
+        if link is not None and link.transport is not None:
+            if orderly:
+                link.transport.loseConnection()
+            else:
+                link.hang_up()
+
+    # The walk over the nodes.
+
+    def _begin(self) -> None:
+        self._perform_all(self._rule.stirred)
+        self._hop()
+
+    def _hop(self) -> None:
+        """Go on to the next node, after the pause the route asks for."""
+        address, wait = self._route.next_hop()
+        self._reactor.callLater(wait, self._guarded, self._try, address)
+
+    def _try(self, address: Address) -> None:
+        self._numeric = numeric(self._native, address)
+        self._connect_next()
+
+    def _connect_next(self) -> None:
+        """Connect to the next numeric address of the node, or go to the next node."""
+        if not self._numeric:
+            self._hop()
+            return
+        host, port = self._numeric.pop(0)
+        self._reactor.connectTCP(host, port, _Attempt(self), timeout=CONNECT_SECONDS)
+
+    def _guarded(self, function: Callable[..., None], *args: Any) -> None:
+        """Run something of ours; if it fails, the link is given up and nothing else."""
+        try:
+            function(*args)
+        except Exception as error:
+            self.warn(f"{type(error).__name__}: {error}")
+            self._hang_up()
+
+
+def numeric(native: Native, address: Address) -> list[tuple[str, int]]:
+    """The numeric addresses of a node, none if its name is unknown.
+
+    The resolver is asked for real names only, and blocks this thread alone.
+    """
+    if address.host.lower() == "localhost":
+        return [(host, address.port) for host in _LOCALHOST]
+    host = address.host.encode("idna") if not address.host.isascii() else address.host
+    try:
+        found = native.getaddrinfo(host, address.port, 0, socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys((each[4][0], address.port) for each in found))

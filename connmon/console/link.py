@@ -1,0 +1,239 @@
+"""A viewer's link: find a node, subscribe, pass frames on, and start over when it ends.
+
+::
+
+    seeking --- welcomed, first frame ---> live --- lost ---> seeking ...
+       '--- every node tried in vain: exhausted, and the owner decides
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    DNSLookupError,
+)
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+
+from connmon import __version__
+from connmon.config import Address
+from connmon.errors import ProtocolError
+from connmon.model.summary import Frame
+from connmon.wire import commands
+from connmon.wire.codec import decode_frame
+from connmon.wire.link import Link, refusal
+from connmon.wire.route import Route
+
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A node that could not be used, and why."""
+
+    address: Address
+    reason: str
+
+    def __str__(self) -> str:
+        """As an error message names it."""
+        return f"{self.address} ({self.reason})"
+
+
+class Viewer(Protocol):
+    """Whoever looks at the frames."""
+
+    def shown(self, frame: Frame, address: Address) -> None:
+        """A frame came from the node at ``address``."""
+
+    def lost(self, failed: Failed) -> None:
+        """The node that frames came from is gone; another is being looked for."""
+
+    def exhausted(self, tried: tuple[Failed, ...]) -> bool:
+        """Every node was tried in vain; whether to go on trying."""
+
+
+class ConsoleLink(Link):
+    """One link to a node."""
+
+    def __init__(self, uplink: Uplink) -> None:
+        """Speak for ``uplink``."""
+        super().__init__()
+        self._uplink = uplink
+        self.reason: str | None = None
+
+    def opened(self) -> None:
+        """Nothing is said before the uplink says it."""
+        self.transport.setTcpNoDelay(True)
+
+    def violated(self, error: ProtocolError) -> None:
+        """Remember why the link is being closed."""
+        self.reason = f"it broke the protocol: {error}"
+
+    def closed(self, reason: Failure) -> None:
+        """Tell the uplink, with the best reason there is."""
+        self._uplink.closed(self, self.reason or _in_words(reason))
+
+    @commands.Feed.responder
+    def feed(self, payload: bytes) -> dict[str, Any]:
+        """Take one frame."""
+        self._uplink.fed(self, decode_frame(payload))
+        return {}
+
+
+class Uplink:
+    """The way to the nodes of a service, one at a time."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        viewer: Viewer,
+        service: str,
+        addresses: tuple[Address, ...],
+        interval: float,
+        random: Random,
+    ) -> None:
+        """``service`` is empty for whichever is found; ``interval`` is between frames."""
+        self._reactor = reactor
+        self._viewer = viewer
+        self._service = service
+        self._interval = interval
+        self._route = Route(addresses, random)
+        self._count = len(addresses)
+        self._tried: list[Failed] = []
+        self._address = addresses[0]
+        self._link: ConsoleLink | None = None
+        self._live = False
+        self._stopped = False
+        self._timer: Any = None
+        self._connecting: Deferred[Any] | None = None
+
+    def start(self) -> None:
+        """Begin to look for a node."""
+        self._hop()
+
+    def stop(self) -> None:
+        """Hang up, and look no further."""
+        self._stopped = True
+        self._set_timer(None)
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._link is not None:
+            self._link.hang_up()
+
+    def fed(self, link: ConsoleLink, frame: Frame) -> None:
+        """A frame came."""
+        if self._stopped:
+            return
+        if not self._live:
+            self._live = True
+            self._tried = []
+            self._route.arrived()
+        self._expect_word(self._interval + commands.ANSWER_SECONDS)
+        self._viewer.shown(frame, self._address)
+
+    def closed(self, link: ConsoleLink, reason: str) -> None:
+        """The link ended."""
+        if link is self._link and not self._stopped:
+            self._link = None
+            self._failed(reason)
+
+    def _hop(self) -> None:
+        """Try the next node, after the pause the route asks for."""
+        self._address, wait = self._route.next_hop()
+        self._set_timer(wait, self._connect)
+
+    def _connect(self) -> None:
+        factory = Factory.forProtocol(lambda: ConsoleLink(self))
+        factory.noisy = False
+        endpoint: Any = HostnameEndpoint(
+            self._reactor, self._address.host, self._address.port, CONNECT_SECONDS
+        )
+        self._connecting = endpoint.connect(factory)
+        self._connecting.addCallbacks(self._connected, self._unreachable)
+
+    def _connected(self, link: ConsoleLink) -> None:
+        self._connecting = None
+        if self._stopped:
+            link.hang_up()
+            return
+        self._link = link
+        self._expect_word(commands.ANSWER_SECONDS)
+        greeted = link.callRemote(
+            commands.Hello,
+            version=commands.VERSION,
+            oldest=commands.OLDEST_VERSION,
+            role=commands.CONSOLE,
+            service=self._service,
+            software=__version__,
+        )
+        greeted.addCallback(self._welcomed, link).addErrback(self._refused, link)
+
+    def _welcomed(self, answer: dict[str, Any], link: ConsoleLink) -> Any:
+        link.greeted()
+        return link.callRemote(
+            commands.Subscribe, view=commands.PROGRAMS, interval=self._interval
+        )
+
+    def _refused(self, failure: Failure, link: ConsoleLink) -> None:
+        """A question was refused, or the link ended before its answer."""
+        if link.transport is not None:
+            link.reason = refusal(failure)
+            link.hang_up()
+
+    def _unreachable(self, failure: Failure) -> None:
+        self._connecting = None
+        if not self._stopped:
+            self._failed(_in_words(failure))
+
+    def _failed(self, reason: str) -> None:
+        """This node cannot be used, or no longer: go on to the next."""
+        self._set_timer(None)
+        failed = Failed(self._address, reason)
+        if self._live:
+            self._live = False
+            self._viewer.lost(failed)
+        else:
+            self._tried.append(failed)
+        if len(self._tried) >= self._count:
+            tried, self._tried = tuple(self._tried), []
+            if not self._viewer.exhausted(tried):
+                self._stopped = True
+        if not self._stopped:
+            self._hop()
+
+    def _expect_word(self, seconds: float) -> None:
+        """Give the node up unless something is heard within so many seconds."""
+        self._set_timer(seconds, self._silent, seconds)
+
+    def _silent(self, seconds: float) -> None:
+        if self._link is not None:
+            self._link.reason = f"no word for {seconds:g} seconds"
+            self._link.hang_up()
+
+    def _set_timer(self, wait: float | None, *call: Any) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None if wait is None else self._reactor.callLater(wait, *call)
+
+
+def _in_words(failure: Failure) -> str:
+    """Why a connection failed or ended, as short as it can be said."""
+    error = failure.value
+    if isinstance(error, DNSLookupError):
+        return "unknown host name"
+    if isinstance(error, (CancelledError, ConnectingCancelledError)):
+        return "no connection in time"
+    if isinstance(error, ConnectError) and error.osError is not None:
+        import os
+
+        if isinstance(error.osError, int):
+            return os.strerror(error.osError).lower()
+    text = failure.getErrorMessage().rstrip(".")
+    return text[:1].lower() + text[1:] if text else type(error).__name__

@@ -1,0 +1,76 @@
+"""Who looks on: each console gets the newest state, at its own pace.
+
+A console that is slow to answer is not sent more: the next frame leaves when the last
+one was answered, and shows what is true then. Nothing is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from connmon.model.summary import Frame
+from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
+
+Show = Callable[[Frame], "Deferred[Any]"]
+
+
+class Subscription:
+    """One console's interest in a view."""
+
+    def __init__(
+        self, clock: Any, frame: Callable[[], Frame], show: Show, interval: float
+    ) -> None:
+        """Made by ``Feeds.subscribe``; begins with the next turn of the reactor."""
+        self._clock = clock
+        self._frame = frame
+        self._show = show
+        self._interval = min(max(interval, MIN_FEED_SECONDS), MAX_FEED_SECONDS)
+        self._stopped = False
+        self._in_flight = False
+        self._due = clock.seconds()
+        self._timer = clock.callLater(0, self._tick)
+
+    def stop(self) -> None:
+        """Send nothing more. Twice is once."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        """The next frame is due: send it, unless the last one is still on its way."""
+        self._timer = None
+        if self._in_flight:
+            return
+        self._in_flight = True
+        now = self._clock.seconds()
+        # Keep the beat, but never make up for beats that were missed.
+        self._due = max(self._due + self._interval, now + self._interval / 2)
+        self._show(self._frame()).addCallbacks(self._shown, self._lost)
+
+    def _shown(self, answer: object) -> None:
+        """The last frame was answered: there may be another when it is time."""
+        self._in_flight = False
+        if not self._stopped:
+            wait = max(self._due - self._clock.seconds(), 0.0)
+            self._timer = self._clock.callLater(wait, self._tick)
+
+    def _lost(self, failure: object) -> None:
+        """The link is gone, or of no use; its closing is noticed elsewhere."""
+        self._stopped = True
+
+
+class Feeds:
+    """All consoles of a node."""
+
+    def __init__(self, clock: Any, frame: Callable[[], Frame]) -> None:
+        """``frame`` tells what is true now."""
+        self._clock = clock
+        self._frame = frame
+
+    def subscribe(self, show: Show, interval: float) -> Subscription:
+        """Show a console frames from now on, one at once."""
+        return Subscription(self._clock, self._frame, show, interval)

@@ -1,0 +1,269 @@
+"""A node's end of each link: check, translate, hand to the board or the feeds.
+
+No decision about what is true is made here; see ``connmon.model.board``. What each
+command means is specified in ``connmon.wire.commands``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from connmon import __version__
+from connmon.daemon.feeds import Feeds, Subscription
+from connmon.errors import ProtocolError
+from connmon.model.board import Board, Verdict
+from connmon.model.records import Identity
+from connmon.model.summary import Frame
+from connmon.wire import commands
+from connmon.wire.codec import decode_report, encode_frame
+from connmon.wire.link import Link
+
+_log = Logger(namespace="connmon.daemon")
+
+REPORT_INTERVAL = 1.0
+"""Seconds a client leaves between two reports."""
+
+
+class Clock(Protocol):
+    """What is needed of a reactor: its time and its timers."""
+
+    def seconds(self) -> float:
+        """Monotonic enough: the reactor's time, in seconds."""
+
+    def callLater(self, delay: float, callable: Any, *args: Any) -> Any:
+        """Call something after ``delay`` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What every link of a node shares."""
+
+    service: str
+    name: str
+    incarnation: str
+    board: Board
+    feeds: Feeds
+    clock: Clock
+    links: set[NodeLink] = field(default_factory=set)
+
+
+class NodeLink(Link):
+    """One link, from a client or a console."""
+
+    def __init__(self, node: Node) -> None:
+        """Wait for the greeting."""
+        super().__init__()
+        self._node = node
+        self._role: str | None = None
+        self._identity: Identity | None = None
+        self._registration = 0
+        self._subscription: Subscription | None = None
+        self._deadline: Any = None
+        self._reason = "closed its link"
+
+    # The link's life.
+
+    def opened(self) -> None:
+        """Someone connected; they have a few seconds to say who they are."""
+        self._node.links.add(self)
+        self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)
+        self._expect_word(commands.GREETING_SECONDS)
+
+    def closed(self, reason: Failure) -> None:
+        """They are gone, and with them what they stood for."""
+        self._node.links.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._subscription is not None:
+            self._subscription.stop()
+        if self._role == commands.CONSOLE:
+            _log.info("console {peer} left", peer=self._peer())
+        identity = self._identity
+        if identity is not None:
+            now = self._node.clock.seconds()
+            if self._node.board.departed(identity.process, self._registration, now):
+                _log.info(
+                    "client {who} left: {reason}",
+                    who=_who(identity),
+                    reason=self._reason,
+                )
+
+    def violated(self, error: ProtocolError) -> None:
+        """They broke the protocol."""
+        self._reason = "broke the protocol"
+        _log.warn("link from {peer} closed: {error}", peer=self._peer(), error=error)
+
+    def failed(self, failure: Failure) -> None:
+        """Something here is wrong, and it is not theirs."""
+        self._reason = "internal error"
+        _log.failure("while answering {peer}", failure, peer=self._peer())
+
+    # Commands.
+
+    @commands.Hello.responder
+    def hello(
+        self, version: int, oldest: int, role: str, service: str, software: str
+    ) -> dict[str, Any]:
+        """Settle the version, and whether we are who they look for."""
+        if self._role is not None:
+            raise ProtocolError("a second Hello")
+        spoken = min(version, commands.VERSION)
+        if spoken < max(oldest, commands.OLDEST_VERSION):
+            raise self._refusal(
+                commands.VersionRefused(
+                    f"protocol versions {oldest} to {version} offered, "
+                    f"{commands.OLDEST_VERSION} to {commands.VERSION} spoken here"
+                )
+            )
+        if role not in (commands.CLIENT, commands.CONSOLE):
+            raise self._refusal(
+                commands.RoleRefused(f"links of role {role!r} are not served here")
+            )
+        if service and service != self._node.service:
+            raise self._refusal(
+                commands.ServiceRefused(
+                    f"this node is of service {self._node.service!r}, not {service!r}"
+                )
+            )
+        self._role = role
+        self.greeted()
+        self._expect_word(commands.SILENCE_SECONDS)
+        if role == commands.CONSOLE:
+            self._cancel_deadline()
+            _log.info("console {peer} joined", peer=self._peer())
+        return {
+            "version": spoken,
+            "service": self._node.service,
+            "node": self._node.name,
+            "incarnation": self._node.incarnation,
+            "software": __version__,
+        }
+
+    @commands.Register.responder
+    def register(
+        self, process: str, hostname: str, program: str, pid: int, registration: int
+    ) -> dict[str, Any]:
+        """Take a process's word for who it is."""
+        self._require(commands.CLIENT)
+        if self._identity is not None:
+            raise ProtocolError("a second Register")
+        identity = Identity(process, hostname, program, pid)
+        if not self._node.board.registered(identity, registration):
+            raise self._refusal(
+                commands.Superseded(f"registration {registration} comes too late")
+            )
+        self._identity = identity
+        self._registration = registration
+        self._expect_word(commands.SILENCE_SECONDS)
+        _log.info(
+            "client {who} joined from {peer}", who=_who(identity), peer=self._peer()
+        )
+        return {"interval": REPORT_INTERVAL}
+
+    @commands.Report.responder
+    def report(self, payload: bytes) -> dict[str, Any]:
+        """Hand a process's own word to the board."""
+        if self._identity is None:
+            raise ProtocolError("a Report before Register")
+        self._expect_word(commands.SILENCE_SECONDS)
+        verdict = self._node.board.reported(
+            self._identity.process,
+            self._registration,
+            decode_report(payload),
+            self._node.clock.seconds(),
+        )
+        if verdict is Verdict.STALE:
+            raise ProtocolError("a report that is older than what is known")
+        return {
+            "whole": verdict is Verdict.WHOLE_WANTED,
+            "interval": REPORT_INTERVAL,
+        }
+
+    @commands.Subscribe.responder
+    def subscribe(self, view: str, interval: float) -> dict[str, Any]:
+        """Begin, or change, what a console is shown."""
+        self._require(commands.CONSOLE)
+        if view not in commands.VIEWS:
+            raise ProtocolError(f"no view {view!r}")
+        if self._subscription is not None:
+            self._subscription.stop()
+        self._subscription = self._node.feeds.subscribe(self._show, interval)
+        return {}
+
+    # What they share.
+
+    def _show(self, frame: Frame) -> Deferred[Any]:
+        """Send one frame; the answer says that there is room for the next."""
+        shown: Deferred[Any] = self.callRemote(
+            commands.Feed, payload=encode_frame(frame)
+        )
+        return shown
+
+    def _require(self, role: str) -> None:
+        if self._role != role:
+            raise ProtocolError(f"a command for the role of a {role}, out of turn")
+
+    def _refusal(self, error: ProtocolError) -> ProtocolError:
+        """A refusal that the other side is told of; one line here."""
+        self._reason = "was refused"
+        _log.warn(
+            "link from {peer} refused: {error}", peer=self._peer(), error=error
+        )
+        return error
+
+    def _expect_word(self, seconds: float) -> None:
+        """Hang up unless something is heard within so many seconds."""
+        self._cancel_deadline()
+        self._deadline = self._node.clock.callLater(seconds, self._silent, seconds)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _silent(self, seconds: float) -> None:
+        self._deadline = None
+        self._reason = f"silent for {seconds:.0f} seconds"
+        if self._identity is None:
+            _log.warn(
+                "link from {peer} closed: {reason}",
+                peer=self._peer(),
+                reason=self._reason,
+            )
+        self.hang_up()
+
+    def _peer(self) -> str:
+        """Where they are, for the log; kept past the end of the transport."""
+        if self.transport is not None:
+            peer = self.transport.getPeer()
+            self._peer_name = f"{peer.host}:{peer.port}"
+        return self._peer_name
+
+    _peer_name = "?"
+
+
+class NodeFactory(Factory):
+    """Makes the node's end of each link that is accepted."""
+
+    noisy = False
+
+    def __init__(self, node: Node) -> None:
+        """All links share ``node``."""
+        self._node = node
+
+    def buildProtocol(self, addr: Any) -> NodeLink:
+        """A link was accepted."""
+        return NodeLink(self._node)
+
+
+def _who(identity: Identity) -> str:
+    """A process, for the log."""
+    return f"{identity.hostname} {identity.program}[{identity.pid}]"

@@ -1,0 +1,137 @@
+"""``twistd connmon``: the node's options, and the one place where its parts are joined."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import Any
+
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService, Service
+from twisted.logger import Logger
+from twisted.python import usage
+
+from connmon import __version__, config
+from connmon.daemon.feeds import Feeds
+from connmon.daemon.intake import Node, NodeFactory
+from connmon.daemon.listening import bind
+from connmon.errors import ConfigError
+from connmon.model.board import Board
+
+SWEEP_SECONDS = 60.0
+"""How often what has stayed long enough is let go of."""
+
+_log = Logger(namespace="connmon.daemon")
+
+
+class Options(usage.Options):
+    """The options of ``twistd connmon``; the same as those of ``connmond``."""
+
+    synopsis = "[--config FILE] [--service NAME] [--node NAME] [--host HOST[:PORT]]"
+    longdesc = "A connmon node: hears processes out, and shows consoles the picture."
+    optParameters = [  # noqa: RUF012  the shape Twisted asks for
+        ["config", "c", None, f"Config file (default: {config.DEFAULT_PATH})."],
+        ["service", "s", config.DEFAULT_SERVICE, "Which service this node is of."],
+        ["node", "n", None, "Which node this is; may be left out if there is one."],
+        ["host", "H", None, "Listen on HOST[:PORT] instead of the node's bind."],
+    ]
+
+    def opt_version(self) -> None:
+        """Print connmon's version and end."""
+        print(f"connmon {__version__}")
+        raise SystemExit(0)
+
+
+def makeService(options: Any) -> MultiService:
+    """The node's service, already bound to its port.
+
+    Called by twistd. A mistake in the options or the config, or a port that is in use,
+    ends the program with one line.
+    """
+    from twisted.internet import reactor as global_reactor
+
+    reactor: Any = global_reactor
+    # Twisted's own reading is the wall clock: an adjustment of it would end every
+    # timer here at once, or hold them all up.
+    reactor.seconds = time.monotonic
+    try:
+        return make_node(options, reactor)
+    except ConfigError as error:
+        raise SystemExit(f"connmon: {error}") from None
+
+
+def make_node(options: Any, reactor: Any) -> MultiService:
+    """Join a node's parts. Raises ``ConfigError``."""
+    settings = config.load(options["config"])
+    service = settings.service(options["service"])
+    this = service.node(options["node"])
+    address = this.bind
+    if options["host"] is not None:
+        address = config.parse_address(options["host"], allow_zero=True)
+    board = Board(service.name, this.name)
+    feeds = Feeds(reactor, lambda: board.frame(reactor.seconds()))
+    incarnation = os.urandom(8).hex()
+    node = Node(service.name, this.name, incarnation, board, feeds, reactor)
+    whole = MultiService()
+    listening = Listening(reactor, node, bind(address), settings.warnings)
+    listening.setServiceParent(whole)
+    sweep = TimerService(SWEEP_SECONDS, _sweep, board, reactor)
+    sweep.clock = reactor
+    sweep.setServiceParent(whole)
+    return whole
+
+
+def _sweep(board: Board, reactor: Any) -> None:
+    """One sweep; a failing one must not end those to come."""
+    try:
+        board.expired(reactor.seconds())
+    except Exception:
+        _log.failure("while sweeping the board")
+
+
+class Listening(Service):
+    """Accepts links on sockets that are bound already, and drops them all at the end."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        node: Node,
+        sockets: list[socket.socket],
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        """Take over the sockets; ``warnings`` are logged at the start."""
+        self._reactor = reactor
+        self._node = node
+        self._sockets = sockets
+        self._warnings = warnings
+        self._ports: list[Any] = []
+
+    def startService(self) -> None:
+        """Begin to accept."""
+        super().startService()
+        for warning in self._warnings:
+            _log.warn("{warning}", warning=warning)
+        factory = NodeFactory(self._node)
+        for each in self._sockets:
+            port = self._reactor.adoptStreamPort(each.fileno(), each.family, factory)
+            each.close()
+            self._ports.append(port)
+            here = port.getHost()
+            _log.info(
+                "node {node} of service {service} listens on {address}, connmon {version}",
+                node=self._node.name,
+                service=self._node.service,
+                address=config.Address(here.host, here.port),
+                version=__version__,
+            )
+        self._sockets = []
+
+    def stopService(self) -> Any:
+        """Accept no more, and hang up on everyone."""
+        super().stopService()
+        _log.info("node {node} stops", node=self._node.name)
+        for port in self._ports:
+            port.stopListening()
+        for link in list(self._node.links):
+            link.transport.loseConnection()

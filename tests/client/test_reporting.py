@@ -1,0 +1,320 @@
+"""Tests of the rule of when a process speaks, and what of."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.client.reporting import (
+    FOLD_SECONDS,
+    Alarm,
+    Effect,
+    Finish,
+    Fold,
+    Greet,
+    HangUp,
+    Phase,
+    Register,
+    Reporting,
+    Send,
+    Settled,
+)
+from connmon.errors import OutOfTurn
+from connmon.model.board import Board, Verdict
+from connmon.model.ledger import Connection, Ledger
+from connmon.model.records import Identity
+from connmon.wire.commands import ANSWER_SECONDS, HEARTBEAT_SECONDS
+
+
+class ReportingTests(SynchronousTestCase):
+    """One conversation, step by step."""
+
+    def setUp(self) -> None:
+        """A process that has not spoken yet."""
+        self.rule = Reporting()
+
+    def go_live(self, now: float = 0.0) -> None:
+        """Link, greet, register, and have the first report answered."""
+        self.rule.linked(now)
+        self.rule.welcomed(now)
+        self.rule.registered(1.0, now)
+        self.rule.acknowledged(False, 1.0, now)
+
+    def go_idle(self) -> None:
+        """Live, and rested with nothing to say."""
+        self.go_live()
+        self.rule.alarm(1.0)
+
+    def test_the_conversation_begins_whole(self) -> None:
+        """Greeting, registration, and a first report of everything."""
+        late = Alarm(ANSWER_SECONDS)
+        self.assertEqual([Greet(), late], self.rule.linked(0.0))
+        self.assertEqual([Register(1), late], self.rule.welcomed(0.0))
+        self.assertEqual([Send(0, True, 0.0), late], self.rule.registered(2.0, 0.0))
+        self.assertEqual([Settled(), Alarm(2.5)], self.rule.acknowledged(False, 2.0, 0.5))
+
+    def test_each_link_is_a_new_registration(self) -> None:
+        """Numbers count upwards over all links, and each begins whole."""
+        self.go_live()
+        self.rule.lost(5.0)
+        self.rule.linked(6.0)
+        self.assertEqual(Register(2), self.rule.welcomed(6.0)[0])
+        self.assertEqual(Send(0, True, 0.0), self.rule.registered(1.0, 6.0)[0])
+
+    def test_the_first_change_after_quiet_leaves_at_once(self) -> None:
+        """And what follows within the interval waits for its end."""
+        self.go_idle()
+        self.assertEqual(
+            [Send(1, False, 0.0), Alarm(7.0 + ANSWER_SECONDS)], self.rule.stirred(7.0)
+        )
+        self.assertEqual([], self.rule.stirred(7.1))
+        self.rule.acknowledged(False, 1.0, 7.2)
+        self.assertEqual(Phase.RESTING, self.rule.phase)
+        send = self.rule.alarm(8.2)[0]
+        assert isinstance(send, Send)
+        self.assertEqual((2, False), (send.sequence, send.whole))
+        self.assertAlmostEqual(1.1, send.span)
+
+    def test_nothing_ticks_while_idle_but_the_heartbeat(self) -> None:
+        """One timer, thirty seconds after the last report was answered."""
+        self.go_live()
+        self.assertEqual([Alarm(HEARTBEAT_SECONDS)], self.rule.alarm(1.0))
+        self.assertEqual(Phase.IDLE, self.rule.phase)
+        self.assertEqual(Send(1, False, 0.0), self.rule.alarm(HEARTBEAT_SECONDS)[0])
+
+    def test_one_report_in_flight(self) -> None:
+        """Nothing is sent while an answer is awaited."""
+        self.go_idle()
+        self.rule.stirred(2.0)
+        for now in (2.1, 3.0, 4.0):
+            self.assertEqual([], self.rule.stirred(now))
+
+    def test_a_late_answer_means_the_node_is_lost(self) -> None:
+        """In each phase that awaits one."""
+        for reach in (
+            lambda rule: rule.linked(0.0),
+            lambda rule: (rule.linked(0.0), rule.welcomed(0.0)),
+            lambda rule: (rule.linked(0.0), rule.welcomed(0.0), rule.registered(1, 0)),
+        ):
+            rule = Reporting()
+            reach(rule)
+            self.assertEqual([HangUp], [type(each) for each in rule.alarm(5.0)])
+
+    def test_the_node_can_ask_for_everything(self) -> None:
+        """The next report is whole, whether or not something stirred."""
+        self.go_live()
+        self.rule.alarm(1.0)
+        self.rule.stirred(2.0)
+        self.rule.acknowledged(True, 1.0, 2.1)
+        self.assertEqual(Send(2, True, 3.1 - 2.0), self.rule.alarm(3.1)[0])
+
+    def test_a_busy_node_slows_reporting_down(self) -> None:
+        """The interval of the last answer holds."""
+        self.go_idle()
+        self.rule.stirred(2.0)
+        self.assertIn(Alarm(12.0), self.rule.acknowledged(False, 10.0, 2.0))
+
+    def test_offline_marks_are_folded_now_and_then(self) -> None:
+        """So that a process without a node does not grow, nor spin."""
+        self.assertEqual([Alarm(3.0 + FOLD_SECONDS)], self.rule.stirred(3.0))
+        self.assertEqual([Alarm(None), Fold()], self.rule.alarm(4.0))
+
+    def test_what_was_lost_in_flight_keeps_its_time(self) -> None:
+        """The next report's span reaches back to the first change not yet told."""
+        self.go_idle()
+        self.rule.stirred(10.0)
+        self.rule.lost(12.0)
+        self.rule.linked(40.0)
+        self.rule.welcomed(40.0)
+        self.assertEqual(Send(0, True, 30.0), self.rule.registered(1.0, 40.0)[0])
+
+    def test_a_process_that_ends_tells_what_is_left(self) -> None:
+        """At once, without resting, and then is done."""
+        self.go_live()
+        self.rule.stirred(0.2)
+        self.assertIsInstance(self.rule.finishing(0.3)[0], Send)
+        self.assertEqual([Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 0.4))
+
+    def test_a_process_that_ends_waits_for_the_report_in_flight(self) -> None:
+        """And sends one more if something stirred since."""
+        self.go_idle()
+        self.rule.stirred(2.0)
+        self.assertEqual([], self.rule.finishing(2.1))
+        self.rule.stirred(2.2)
+        self.assertIsInstance(self.rule.acknowledged(False, 1.0, 2.3)[0], Send)
+        self.assertEqual([Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 2.4))
+
+    def test_a_process_that_ends_offline_is_done_at_once(self) -> None:
+        """There is nobody to tell; also if the link is lost on the way out."""
+        self.assertEqual([Alarm(None), Finish()], self.rule.finishing(1.0))
+        rule = self.rule = Reporting()
+        self.go_idle()
+        rule.stirred(2.0)
+        rule.finishing(2.1)
+        self.assertEqual([Alarm(None), Finish()], rule.lost(2.2))
+
+    def test_what_cannot_happen_raises_before_anything_changes(self) -> None:
+        """An answer nobody awaits is our own mistake."""
+        for impossible in (
+            lambda: self.rule.welcomed(0.0),
+            lambda: self.rule.registered(1.0, 0.0),
+            lambda: self.rule.acknowledged(False, 1.0, 0.0),
+        ):
+            self.assertRaises(OutOfTurn, impossible)
+        self.assertEqual(Phase.OFFLINE, self.rule.phase)
+
+
+class Conversation(RuleBasedStateMachine):
+    """A real ledger and a real board, and a network that fails between them.
+
+    Each input is a step of its own, so that anything can come between any two.
+    """
+
+    def __init__(self) -> None:
+        """A process that uses a database, and a node that knows nothing."""
+        super().__init__()
+        self.rule = Reporting()
+        self.stirs = 0
+        self.ledger = Ledger(self.wake)
+        self.pool = self.ledger.pool("x", "QueuePool", 5, 10)
+        self.board = Board("default", "node1")
+        self.now = 0.0
+        self.alarm_at: float | None = None
+        self.questions: list[Effect] = []
+        self.open: list[Connection] = []
+        self.taken = 0
+        self.shown = 0
+
+    def wake(self) -> bool:
+        """The ledger's mark is heard in the reporting thread a little later."""
+        self.stirs += 1
+        return True
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Be the shell."""
+        for effect in effects:
+            match effect:
+                case Alarm(at):
+                    self.alarm_at = at
+                case Fold():
+                    self.ledger.fold()
+                case HangUp():
+                    self.loses_the_link()
+                case Greet() | Register() | Send():
+                    assert not self.questions, "two questions at once"
+                    self.questions = [effect]
+
+    @rule(wait=st.floats(0.0, 3.0))
+    def time_passes(self, wait: float) -> None:
+        """Until the alarm at most, which then rings."""
+        self.now += wait
+        if self.alarm_at is not None and self.now >= self.alarm_at:
+            self.now, self.alarm_at = self.alarm_at, None
+            self.perform(self.rule.alarm(self.now))
+
+    @rule()
+    def uses_the_database(self) -> None:
+        """The application opens a connection, or takes one again."""
+        if not self.open or len(self.open) < 3:
+            self.open.append(self.ledger.opened(self.pool, self.now))
+        self.ledger.checked_out(self.open[-1], self.now)
+        self.taken += 1
+
+    @precondition(lambda self: self.open)
+    @rule(closes=st.booleans())
+    def gives_back(self, closes: bool) -> None:
+        """The application gives a connection back, or closes it."""
+        self.ledger.checked_in(self.open[0], self.now)
+        if closes:
+            self.ledger.closed(self.open.pop(0), self.now)
+
+    @precondition(lambda self: self.stirs)
+    @rule()
+    def the_mark_is_heard(self) -> None:
+        """The reporting thread wakes."""
+        self.stirs -= 1
+        self.perform(self.rule.stirred(self.now))
+
+    @precondition(lambda self: self.rule.phase is Phase.OFFLINE)
+    @rule()
+    def links(self) -> None:
+        """A node accepts."""
+        self.perform(self.rule.linked(self.now))
+
+    @precondition(lambda self: self.rule.phase is not Phase.OFFLINE)
+    @rule()
+    def loses_the_link(self) -> None:
+        """The link ends, with whatever was on its way."""
+        self.questions = []
+        self.board.departed("p1", self.rule.registration, self.now)
+        self.perform(self.rule.lost(self.now))
+
+    @rule()
+    def the_node_restarts(self) -> None:
+        """All it knew is gone; so is the link."""
+        self.board = Board("default", "node1")
+        self.shown = 0
+        if self.rule.phase is not Phase.OFFLINE:
+            self.loses_the_link()
+
+    @precondition(lambda self: self.questions)
+    @rule()
+    def the_node_answers(self) -> None:
+        """The question on its way is answered; reports tell the truth of that moment."""
+        question = self.questions.pop()
+        match question:
+            case Greet():
+                self.perform(self.rule.welcomed(self.now))
+            case Register(registration):
+                identity = Identity("p1", "h1", "api", 1)
+                assert self.board.registered(identity, registration)
+                self.perform(self.rule.registered(1.0, self.now))
+            case Send(sequence, whole, span):
+                assert 0.0 <= span <= self.now
+                collect = self.ledger.whole if whole else self.ledger.collect
+                report = collect(sequence, self.now, span)
+                verdict = self.board.reported(
+                    "p1", self.rule.registration, report, self.now
+                )
+                assert verdict is Verdict.APPLIED
+                self.perform(self.rule.acknowledged(False, 1.0, self.now))
+                self.check(report.counters.checkouts)
+
+    def check(self, told: int) -> None:
+        """What the node shows is what the process has, and never less than before."""
+        assert told == self.taken
+        assert told >= self.shown
+        self.shown = told
+        assert self.board.frame(self.now).connections.current == len(self.open)
+
+    def teardown(self) -> None:
+        """Given a link and some time, the node always learns everything."""
+        if self.rule.phase is Phase.OFFLINE:
+            self.links()
+        for _ in range(20):
+            if self.stirs:
+                self.the_mark_is_heard()
+            elif self.questions:
+                self.the_node_answers()
+            elif self.ledger.changed() or self.rule.phase is not Phase.IDLE:
+                self.time_passes(3.0)
+        assert self.rule.phase is Phase.IDLE
+        assert not self.ledger.changed()
+        assert self.shown == self.taken
+
+
+class ReportingPropertyTests(SynchronousTestCase):
+    """Random conversations."""
+
+    def test_the_node_always_catches_up(self) -> None:
+        """Whatever is lost on the way, the last word is the truth."""
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Conversation, settings=settings(max_examples=150, deadline=None)
+        )
