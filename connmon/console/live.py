@@ -1,0 +1,131 @@
+"""The screen's viewer: frames, keys and the link's fate become what is drawn."""
+
+from __future__ import annotations
+
+import sys
+import time
+from random import Random
+from typing import Any
+
+from connmon.config import Address
+from connmon.console import screen, terminal
+from connmon.console.link import Failed, Uplink
+from connmon.console.options import Target
+from connmon.console.screen import Effect, Screen
+from connmon.console.stream import no_daemon
+from connmon.console.text import Glyphs
+from connmon.console.views import Shown, State, lines, page_rows
+from connmon.model.summary import Frame
+
+
+class Live:
+    """One viewer at one terminal."""
+
+    def __init__(self, target: Target, glyphs: Glyphs) -> None:
+        """``join`` completes it with its terminal and uplink."""
+        self._glyphs = glyphs
+        self._several = len(target.addresses) > 1
+        self._screen = Screen()
+        self._frame: Frame | None = None
+        self._state = State.CONNECTING
+        self._message = ""
+        self._address = ""
+        self._terminal: Any = None
+        #: What to say on standard error once the terminal is given back.
+        self.last_words = ""
+
+    def join(self, drawn_on: terminal.Terminal) -> None:
+        """Know the terminal to draw on."""
+        self._terminal = drawn_on
+
+    # What the uplink tells.
+
+    def shown(self, frame: Frame, address: Address) -> None:
+        """A frame came: show it."""
+        self._frame = frame
+        self._state = State.LIVE
+        self._message = ""
+        self._address = str(address)
+        self.draw()
+
+    def lost(self, failed: Failed) -> None:
+        """The node is gone: its figures stay, marked as stale."""
+        then = "trying the others" if self._several else "trying it again"
+        self._state = State.LOST
+        self._message = f"lost {failed}; {then}"
+        self.draw()
+
+    def exhausted(self, tried: tuple[Failed, ...]) -> bool:
+        """No node at all: at the start that ends the program, later it is shown."""
+        if self._frame is None:
+            self.last_words = no_daemon(tried)
+            self._terminal.stop(1)
+            return False
+        self._message = f"{no_daemon(tried)}; trying on"
+        self.draw()
+        return True
+
+    # What the terminal tells.
+
+    def pressed(self, key: str) -> None:
+        """A key was pressed."""
+        width, height = self._terminal.size
+        rows = len(self._frame.programs) if self._frame else 0
+        page = page_rows(self._shown(), height)
+        self._screen, effect = screen.press(self._screen, key, rows, page)
+        if effect is Effect.QUIT:
+            self._terminal.stop(0)
+        elif effect is Effect.REDRAW:
+            self._terminal.redraw()
+        else:
+            self.draw()
+
+    def resized(self, width: int, height: int) -> None:
+        """The terminal's size is known, or another."""
+        self._terminal.draw(lines(self._shown(), width, height))
+
+    def draw(self) -> None:
+        """Draw what is known now."""
+        self.resized(*self._terminal.size)
+
+    def _shown(self) -> Shown:
+        return Shown(
+            self._frame,
+            self._state,
+            self._message,
+            self._address,
+            time.strftime("%H:%M:%S"),
+            self._screen.offset,
+            self._glyphs,
+        )
+
+
+def run(
+    reactor: Any, target: Target, delay: float, environ: dict[str, str]
+) -> int:
+    """Show the screen until the viewer leaves it; the exit status."""
+    status = 0
+
+    def leave(with_status: int) -> None:
+        nonlocal status
+        status = with_status
+        uplink.stop()
+        if reactor.running:
+            reactor.stop()
+
+    live = Live(target, terminal.glyphs(environ))
+    uplink = Uplink(reactor, live, target.service, target.addresses, delay, Random())
+    drawn_on = terminal.Terminal(
+        reactor,
+        terminal.painter(environ),
+        on_key=live.pressed,
+        on_resize=live.resized,
+        on_exit=leave,
+    )
+    live.join(drawn_on)
+    drawn_on.start()
+    reactor.callWhenRunning(uplink.start)
+    reactor.run()
+    if live.last_words:
+        print(f"connmon: {live.last_words}", file=sys.stderr)
+    return status
