@@ -34,7 +34,7 @@ _log = logging.getLogger("connmon")
 class Token:
     """Lives and dies with one database connection."""
 
-    __slots__ = ("connection", "detached", "handle", "ledger")
+    __slots__ = ("__weakref__", "connection", "detached", "handle", "ledger")
 
     def __init__(self, ledger: Ledger, connection: Connection, handle: int) -> None:
         """Stand for ``connection``; ``handle`` is the identity of the DBAPI's object."""
