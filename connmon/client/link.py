@@ -93,6 +93,8 @@ class Uplink:
         self._numeric: list[tuple[str, int]] = []
         self._link: _ClientLink | None = None
         self._alarm: Any = None
+        self._seeking = False
+        self._leaving = False
         self._finished: Callable[[], None] = lambda: None
         self._warned: set[str] = set()
 
@@ -107,16 +109,24 @@ class Uplink:
         self._input(self._rule.stirred)
 
     def finish(self, finished: Callable[[], None]) -> None:
-        """Tell what is left, then call ``finished``; the process is about to end."""
+        """Tell what is left, then call ``finished``; the process is about to end.
+
+        If a first link is just being made, it is waited for: short programs count too.
+        """
         self._finished = finished
-        self._input(self._rule.finishing)
+        self._leaving = True
+        if not self._seeking:
+            self._input(self._rule.finishing)
 
     # What happens to links.
 
     def linked(self, link: _ClientLink) -> None:
         """An address accepted."""
         self._link = link
+        self._seeking = False
         self._input(self._rule.linked)
+        if self._leaving:
+            self._input(self._rule.finishing)
 
     def unreachable(self) -> None:
         """An address did not accept."""
@@ -137,7 +147,9 @@ class Uplink:
 
     # Inputs and effects of the rule.
 
-    def _input(self, happened: Callable[..., list[reporting.Effect]], *args: Any) -> None:
+    def _input(
+        self, happened: Callable[..., list[reporting.Effect]], *args: Any
+    ) -> None:
         """Tell the rule what happened, and do what follows."""
         self._guarded(self._perform_all, happened, *args)
 
@@ -251,6 +263,10 @@ class Uplink:
     def _hop(self) -> None:
         """Go on to the next node, after the pause the route asks for."""
         address, wait = self._route.next_hop()
+        self._seeking = wait == 0.0
+        if self._leaving and not self._seeking:
+            self._input(self._rule.finishing)
+            return
         self._reactor.callLater(wait, self._guarded, self._try, address)
 
     def _try(self, address: Address) -> None:

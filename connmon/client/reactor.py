@@ -113,7 +113,12 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
         super().__init__()
 
     def connectTCP(
-        self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        timeout: float = 30,
+        bindAddress: Any = None,
     ) -> Any:
         """Connect to a numeric address; there is no resolver here."""
         connector = _Connector(host, port, factory, timeout, bindAddress, self)

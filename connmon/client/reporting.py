@@ -123,9 +123,7 @@ class Reporting:
         """The node answered the greeting."""
         self._expect(Phase.GREETING)
         self.registration += 1
-        return self._await_answer(
-            Phase.REGISTERING, Register(self.registration), now
-        )
+        return self._await_answer(Phase.REGISTERING, Register(self.registration), now)
 
     def registered(self, interval: float, now: float) -> list[Effect]:
         """The node knows who we are; it gets everything."""
@@ -185,9 +183,9 @@ class Reporting:
         self._finishing = True
         if self.phase in (Phase.IDLE, Phase.RESTING):
             return self._finish(now)
-        if self.phase is Phase.REPORTING:
-            return []
-        return [Alarm(None), Finish()]
+        if self.phase is Phase.OFFLINE:
+            return [Alarm(None), Finish()]
+        return []
 
     def _finish(self, now: float) -> list[Effect]:
         """Tell the rest if there is any, else be done."""

@@ -89,7 +89,6 @@ class Superseded(ProtocolError):
     """A newer registration of the same process is known already."""
 
 
-
 class Seconds(amp.Float):
     """A duration: a finite number of seconds, not negative."""
 

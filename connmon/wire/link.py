@@ -63,8 +63,9 @@ class Link(amp.AMP):
 
     def connectionLost(self, reason: Any = None) -> None:
         """End; AMP's own version would log each link."""
-        amp.BinaryBoxProtocol.connectionLost(self, reason)
+        # First, so that whoever awaits an answer sees that there is no link any more.
         self.transport = None
+        amp.BinaryBoxProtocol.connectionLost(self, reason)
         self.closed(reason)
 
     def dataReceived(self, data: bytes) -> None:

@@ -58,7 +58,9 @@ class ReportingTests(SynchronousTestCase):
         self.assertEqual([Greet(), late], self.rule.linked(0.0))
         self.assertEqual([Register(1), late], self.rule.welcomed(0.0))
         self.assertEqual([Send(0, True, 0.0), late], self.rule.registered(2.0, 0.0))
-        self.assertEqual([Settled(), Alarm(2.5)], self.rule.acknowledged(False, 2.0, 0.5))
+        self.assertEqual(
+            [Settled(), Alarm(2.5)], self.rule.acknowledged(False, 2.0, 0.5)
+        )
 
     def test_each_link_is_a_new_registration(self) -> None:
         """Numbers count upwards over all links, and each begins whole."""
@@ -140,7 +142,9 @@ class ReportingTests(SynchronousTestCase):
         self.go_live()
         self.rule.stirred(0.2)
         self.assertIsInstance(self.rule.finishing(0.3)[0], Send)
-        self.assertEqual([Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 0.4))
+        self.assertEqual(
+            [Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 0.4)
+        )
 
     def test_a_process_that_ends_waits_for_the_report_in_flight(self) -> None:
         """And sends one more if something stirred since."""
@@ -149,7 +153,19 @@ class ReportingTests(SynchronousTestCase):
         self.assertEqual([], self.rule.finishing(2.1))
         self.rule.stirred(2.2)
         self.assertIsInstance(self.rule.acknowledged(False, 1.0, 2.3)[0], Send)
-        self.assertEqual([Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 2.4))
+        self.assertEqual(
+            [Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 2.4)
+        )
+
+    def test_a_process_that_ends_while_it_registers_still_reports(self) -> None:
+        """What a short program did is told if a node is there to hear it."""
+        self.rule.linked(0.0)
+        self.assertEqual([], self.rule.finishing(0.0))
+        self.rule.welcomed(0.1)
+        self.assertEqual(Send(0, True, 0.0), self.rule.registered(1.0, 0.1)[0])
+        self.assertEqual(
+            [Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 0.2)
+        )
 
     def test_a_process_that_ends_offline_is_done_at_once(self) -> None:
         """There is nobody to tell; also if the link is lost on the way out."""

@@ -68,6 +68,10 @@ class Lines:
     def rest(self) -> list[str]:
         """All lines, once the process has ended."""
         self._thread.join(WITHIN)
+        return self.rest_so_far()
+
+    def rest_so_far(self) -> list[str]:
+        """All lines that have come until now."""
         while not self._lines.empty():
             line = self._lines.get()
             if line is not None:
