@@ -1,0 +1,268 @@
+"""What was typed: bytes into key names, and the one table of what each key does.
+
+A key is named by what is printed on it: ``q``, ``Up``, ``PgDn``, ``F10``, ``Esc``, with
+``Shift-``, ``Alt-`` or ``Ctrl-`` before it where a terminal tells; a control character
+is ``^L``. Unknown sequences, answers to questions nobody asked, and pasted text are
+dropped whole, so that no piece of them is ever taken for a key.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from connmon.console.text import Glyphs
+
+
+class Action(Enum):
+    """What the viewer can ask for."""
+
+    QUIT = auto()
+    UP = auto()
+    DOWN = auto()
+    PAGE_UP = auto()
+    PAGE_DOWN = auto()
+    TOP = auto()
+    BOTTOM = auto()
+    REDRAW = auto()
+
+
+@dataclass(frozen=True)
+class Binding:
+    """The keys of one action, and what it does in words.
+
+    ``cap`` and ``word`` are for the footer; an empty cap stays out of it.
+    """
+
+    action: Action
+    keys: tuple[str, ...]
+    meaning: str
+    cap: str = ""
+    word: str = ""
+
+
+# ^C arrives as a key only if the terminal does not make a signal of it.
+BINDINGS = (
+    Binding(Action.QUIT, ("q", "Q", "F10", "^C"), "leave connmon", "q", "quit"),
+    Binding(Action.UP, ("Up", "k"), "one row up", "arrows", "scroll"),
+    Binding(Action.DOWN, ("Down", "j"), "one row down"),
+    Binding(Action.PAGE_UP, ("PgUp",), "one page up", "PgUp", "scroll"),
+    Binding(Action.PAGE_DOWN, ("PgDn",), "one page down", "PgDn", "scroll"),
+    Binding(Action.TOP, ("Home", "g"), "to the first row"),
+    Binding(Action.BOTTOM, ("End", "G"), "to the last row"),
+    Binding(Action.REDRAW, ("^L",), "draw the screen afresh"),
+)
+
+_ACTIONS = {key: binding.action for binding in BINDINGS for key in binding.keys}
+
+
+def action(key: str) -> Action | None:
+    """Return what ``key`` asks for, or ``None``."""
+    return _ACTIONS.get(key)
+
+
+def hints(glyphs: Glyphs) -> str:
+    """Return the footer's reminder, such as ``q quit  PgUp PgDn scroll``."""
+    words: dict[str, list[str]] = {}
+    for binding in BINDINGS:
+        if binding.cap:
+            cap = glyphs.arrows if binding.cap == "arrows" else binding.cap
+            words.setdefault(binding.word, []).append(cap)
+    return "  ".join(" ".join((*caps, word)) for word, caps in words.items())
+
+
+_FINALS = {
+    "A": "Up",
+    "B": "Down",
+    "C": "Right",
+    "D": "Left",
+    "F": "End",
+    "H": "Home",
+    "P": "F1",
+    "Q": "F2",
+    "R": "F3",
+    "S": "F4",
+    "M": "Enter",
+}
+_NUMBERS = {
+    "1": "Home",
+    "2": "Insert",
+    "3": "Delete",
+    "4": "End",
+    "5": "PgUp",
+    "6": "PgDn",
+    "7": "Home",
+    "8": "End",
+    **{str(10 + number): f"F{number}" for number in range(1, 6)},
+    **{str(11 + number): f"F{number}" for number in range(6, 11)},
+    "23": "F11",
+    "24": "F12",
+}
+_CONTROLS = {8: "Backspace", 9: "Tab", 10: "Enter", 13: "Enter", 127: "Backspace"}
+
+_CSI = re.compile(rb"\x1b\[(?:\[(?P<linux>[@-~])|([0-?]*)([ -/]*)([@-Z\\-~]))")
+_CSI_BEGUN = re.compile(rb"\x1b\[(?:\[|[0-?]*[ -/]*)")
+_SS3 = re.compile(rb"\x1bO(?:1;)?([2-9]?)([A-Z])")
+_SS3_BEGUN = re.compile(rb"\x1bO(?:1;?)?[2-9]?")
+_STRING_BEGINS = tuple(b"\x1b" + bytes([kind]) for kind in b"]P^_X")
+_STRING_END = re.compile(rb"\x07|\x1b\\")
+_PASTE_END = re.compile(rb"\x1b\[201~")
+_ESC = b"\x1b"
+
+
+class Keyboard:
+    """Turns the bytes of a terminal into key names, however they are split.
+
+    ``waiting`` says that the bytes so far end inside something. The caller then calls
+    ``timeout`` if no more come within 50 ms: only that tells the Esc key from the
+    beginning of a sequence.
+    """
+
+    def __init__(self) -> None:
+        """Begin between two keys."""
+        self._pending = b""
+        self._skip_to: re.Pattern[bytes] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next pause settles what the last bytes mean."""
+        if self._skip_to is None:
+            return bool(self._pending)
+        return self._skip_to is not _PASTE_END
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the keys that ``data`` completes."""
+        self._pending += data
+        keys: list[str] = []
+        while self._pending and self._step(keys):
+            pass
+        return keys
+
+    def timeout(self) -> list[str]:
+        """Settle a pause: a lone Esc is a key, any other beginning is dropped.
+
+        A paste is not ended by a pause, as its end is always marked.
+        """
+        if not self.waiting:
+            return []
+        lone = self._skip_to is None and self._pending == _ESC
+        self._pending = b""
+        self._skip_to = None
+        return ["Esc"] if lone else []
+
+    def _step(self, keys: list[str]) -> bool:
+        """Take one thing off the front; false if it is not all there yet."""
+        if self._skip_to is not None:
+            return self._skip(self._skip_to)
+        if self._pending[:1] == _ESC:
+            return self._escape(keys)
+        if self._pending[0] >= 0x80:
+            return self._character(keys, "")
+        self._take(1, keys, _named(self._pending[0]))
+        return True
+
+    def _take(self, count: int, keys: list[str], key: str | None = None) -> None:
+        self._pending = self._pending[count:]
+        if key is not None:
+            keys.append(key)
+
+    def _skip(self, end: re.Pattern[bytes]) -> bool:
+        found = end.search(self._pending)
+        if found is None:
+            self._pending = self._pending[-5:]  # perhaps the beginning of the end
+            return False
+        self._pending = self._pending[found.end() :]
+        self._skip_to = None
+        return True
+
+    def _escape(self, keys: list[str]) -> bool:
+        second = self._pending[1:2]
+        if second == b"":
+            return False
+        if second == _ESC:
+            self._take(1, keys, "Esc")
+        elif second == b"[":
+            return self._sequence(keys, _CSI, _CSI_BEGUN)
+        elif second == b"O":
+            return self._sequence(keys, _SS3, _SS3_BEGUN)
+        elif self._pending[:2] in _STRING_BEGINS:
+            self._skip_to = _STRING_END
+            self._take(2, keys)
+        elif second >= b"\x80":
+            return self._character(keys, "Alt-")
+        else:
+            self._take(2, keys, "Alt-" + _named(second[0]))
+        return True
+
+    def _sequence(
+        self, keys: list[str], whole: re.Pattern[bytes], begun: re.Pattern[bytes]
+    ) -> bool:
+        found = whole.match(self._pending)
+        if found is None:
+            beginning = begun.match(self._pending)
+            assert beginning is not None
+            if beginning.end() == len(self._pending):
+                return False
+            self._take(beginning.end(), keys)  # cut off by what follows
+            return True
+        if found[0] == b"\x1b[200~":
+            self._skip_to = _PASTE_END
+        key = _csi_key(found) if whole is _CSI else _ss3_key(found)
+        self._take(found.end(), keys, key)
+        return True
+
+    def _character(self, keys: list[str], prefix: str) -> bool:
+        """Assemble one character of UTF-8; bytes that are none are dropped singly."""
+        start = len(_ESC) if prefix else 0
+        lead = self._pending[start]
+        size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+        data = self._pending[start : start + size]
+        short = len(data) < size
+        if short and 0xC2 <= lead <= 0xF4 and all(b & 0xC0 == 0x80 for b in data[1:]):
+            return False
+        try:
+            char = data.decode("utf-8")
+        except UnicodeDecodeError:
+            self._take(start + 1, keys)
+            return True
+        self._take(start + size, keys, prefix + char if char.isprintable() else None)
+        return True
+
+
+def _named(byte: int) -> str:
+    if byte in _CONTROLS:
+        return _CONTROLS[byte]
+    return chr(byte) if byte >= 32 else "^" + chr(byte + 64)
+
+
+def _csi_key(found: re.Match[bytes]) -> str | None:
+    if found["linux"] is not None:  # the Linux console's F1 to F5
+        number = found["linux"][0] - ord("A") + 1
+        return f"F{number}" if 1 <= number <= 5 else None
+    if found[3]:
+        return None
+    first, _, modifier = found[2].decode("ascii").partition(";")
+    final = found[4].decode("ascii")
+    if final == "~":
+        return _modified(_NUMBERS.get(first), modifier)
+    if final == "Z" and first == "":
+        return "Shift-Tab"
+    if final == "M" or first not in ("", "1") or (first and not modifier):
+        return None
+    return _modified(_FINALS.get(final), modifier)
+
+
+def _ss3_key(found: re.Match[bytes]) -> str | None:
+    return _modified(_FINALS.get(found[2].decode("ascii")), found[1].decode("ascii"))
+
+
+def _modified(key: str | None, modifier: str) -> str | None:
+    """Put the modifiers, which terminals send as 1 plus a set of bits, before a key."""
+    if key is None or not modifier:
+        return key
+    if not re.fullmatch("[2-8]", modifier):
+        return None
+    bits = int(modifier) - 1
+    names = [n for bit, n in enumerate(("Shift-", "Alt-", "Ctrl-")) if bits >> bit & 1]
+    return "".join(names) + key
