@@ -95,6 +95,7 @@ class Uplink:
         self._alarm: Any = None
         self._seeking = False
         self._leaving = False
+        self._over = False
         self._finished: Callable[[], None] = lambda: None
         self._warned: set[str] = set()
 
@@ -137,7 +138,8 @@ class Uplink:
         if link is self._link:
             self._link = None
             self._input(self._rule.lost)
-            self._guarded(self._hop)
+            if not self._over:
+                self._guarded(self._hop)
 
     def warn(self, text: str) -> None:
         """Say something to the application's log, once for each text and few at all."""
@@ -176,6 +178,7 @@ class Uplink:
             case reporting.HangUp():
                 self._hang_up()
             case reporting.Finish():
+                self._over = True
                 self._hang_up(orderly=True)
                 self._finished()
 

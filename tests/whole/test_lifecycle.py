@@ -22,7 +22,8 @@ from tests.whole.servers import eventually, free_port
 
 SETUP = """
 from sqlalchemy import create_engine, text
-engine = create_engine({url!r})
+from sqlalchemy.pool import QueuePool
+engine = create_engine({url!r}, poolclass=QueuePool)
 held = []
 """
 
@@ -109,6 +110,7 @@ class LifecycleTests(SynchronousTestCase):
         parent.do("held.pop().close()")
         console.shows("app", nproc=1, conn=3, ckout=1)
         self.assertEqual((0, []), parent.leave())
+        # One link each, and none again at the end.
         joined = [line for line in node.err.rest_so_far() if "client" in line]
         self.assertEqual(2, sum(" joined " in line for line in joined), joined)
 
@@ -202,7 +204,7 @@ class LifecycleTests(SynchronousTestCase):
             ("", "sys.exit(0)"),
             (
                 "import threading\n"
-                "threading.Thread(target=engine.connect().close).start()",
+                "threading.Thread(target=lambda: engine.connect().close()).start()",
                 "",
             ),
             (
@@ -278,9 +280,10 @@ class AsyncTests(SynchronousTestCase):
                 Application(
                     "import asyncio\n"
                     "from sqlalchemy.ext.asyncio import create_async_engine\n"
+                    "from sqlalchemy.pool import AsyncAdaptedQueuePool as Pool\n"
                     "loop = asyncio.new_event_loop()\n"
                     "run = loop.run_until_complete\n"
-                    f"engine = create_async_engine({url!r})\n"
+                    f"engine = create_async_engine({url!r}, poolclass=Pool)\n"
                     "async def take():\n"
                     "    return await engine.connect()\n"
                 )

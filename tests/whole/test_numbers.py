@@ -10,7 +10,8 @@ from __future__ import annotations
 import signal
 import tempfile
 from contextlib import ExitStack
-from twisted.trial.unittest import SynchronousTestCase
+import sqlalchemy
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.whole import servers
 from tests.whole.fleet import WITHIN, Application, Console, Node
@@ -26,7 +27,7 @@ PROCESSES = 2
 SETUP = """
 import gc, weakref
 from sqlalchemy import create_engine, event, pool, text
-engine = create_engine({url!r}, **{options!r})
+engine = create_engine({url!r}, poolclass=pool.QueuePool, **{options!r})
 held, detached, orphans = [], [], []
 pools = weakref.WeakSet([engine.pool])
 event.listen(engine, "engine_disposed", lambda engine: pools.add(engine.pool))
@@ -123,7 +124,12 @@ class NumbersTests(SynchronousTestCase):
         self.live([self.start(url, options) for _ in range(PROCESSES)], HISTORY, server)
 
     def test_postgresql(self) -> None:
-        """psycopg 3, on a real PostgreSQL whose list of backends agrees."""
+        """psycopg 3, on a real PostgreSQL whose list of backends agrees.
+
+        SQLAlchemy 1.4 has no dialect for it; asyncpg is tested on each elsewhere.
+        """
+        if sqlalchemy.__version__.startswith("1.4"):
+            raise SkipTest("SQLAlchemy 1.4 has no dialect for psycopg 3")
         server = servers.postgresql()
         url = server.url("psycopg") + "?plugin=connmon"
         options: dict[str, object] = {"pool_size": 2, "max_overflow": 3}
