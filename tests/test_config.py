@@ -329,8 +329,10 @@ class WarningTests(ConfigTestCase):
         self.assertEqual((node("n", "h"),), config.services[0].nodes)
         self.assertEqual(
             (
-                "FILE: [connmon_service_default] line 5: "
-                'unknown key "color", expected name or nodes',
+                (
+                    "FILE: [connmon_service_default] line 5: "
+                    'unknown key "color", expected name or nodes'
+                ),
             ),
             config.warnings,
         )
@@ -341,8 +343,10 @@ class WarningTests(ConfigTestCase):
             text = one_service(" n hostname=h") + f"[{name}]\nno key\nname: x\n"
             self.assertEqual(
                 (
-                    f"FILE: [{name}] line 5: unknown section, "
-                    "expected [connmon_service_NAME]",
+                    (
+                        f"FILE: [{name}] line 5: unknown section, "
+                        "expected [connmon_service_NAME]"
+                    ),
                 ),
                 parse(text, "FILE").warnings,
             )
@@ -353,12 +357,16 @@ class WarningTests(ConfigTestCase):
         self.assertEqual('"default"', config.services[0].name)
         self.assertEqual(
             (
-                "FILE: [connmon_service_default] line 2: name: service name "
-                "'\"default\"' has punctuation at its end, which is part of it, "
-                "expected none",
-                "FILE: [connmon_service_default] line 4: nodes: node name "
-                "'node1:' has punctuation at its end, which is part of it, "
-                "expected none",
+                (
+                    "FILE: [connmon_service_default] line 2: name: service name "
+                    "'\"default\"' has punctuation at its end, which is part of it, "
+                    "expected none"
+                ),
+                (
+                    "FILE: [connmon_service_default] line 4: nodes: node name "
+                    "'node1:' has punctuation at its end, which is part of it, "
+                    "expected none"
+                ),
             ),
             config.warnings,
         )
@@ -778,9 +786,34 @@ def rendered(draw: st.DrawFn) -> tuple[str, tuple[Service, ...]]:
 
 # Pieces of the format, so that arbitrary text comes past the first line.
 PIECES = st.sampled_from(
-    ["[connmon_service_a]\n", "[x]\n", "[loggers]\n", "name: ", "name", "nodes:\n"]
-    + ["  n hostname=", "hostname", "bind", "=", ":", "[", "]", "::1", "h", " ", "\t"]
-    + ["\n", "\r", "#", ";", "5800", "\x00", "\ud800", "\u2028", "\ufeff"]
+    [
+        "[connmon_service_a]\n",
+        "[x]\n",
+        "[loggers]\n",
+        "name: ",
+        "name",
+        "nodes:\n",
+        "  n hostname=",
+        "hostname",
+        "bind",
+        "=",
+        ":",
+        "[",
+        "]",
+        "::1",
+        "h",
+        " ",
+        "\t",
+        "\n",
+        "\r",
+        "#",
+        ";",
+        "5800",
+        "\x00",
+        "�",
+        "\u2028",
+        "\ufeff",
+    ]
 )
 
 

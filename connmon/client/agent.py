@@ -15,12 +15,10 @@ import sys
 import time
 from _thread import get_ident
 from contextlib import suppress
-from dataclasses import dataclass
 
 from connmon.client import native
-from connmon.client.link import Uplink
+from connmon.client.link import Destination, Uplink
 from connmon.client.loop import Loop
-from connmon.config import Address
 from connmon.model.ledger import Ledger
 from connmon.model.records import Identity
 from connmon.wire.commands import NAME_LIMIT
@@ -35,18 +33,6 @@ PARK_SECONDS = 0.05
 """How long a fork waits for the thread to step aside."""
 
 _log = logging.getLogger("connmon")
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Whom an engine reports to, and under which program name.
-
-    ``service`` is empty for whichever service is found at the addresses.
-    """
-
-    service: str
-    addresses: tuple[Address, ...]
-    program: str
 
 
 class Agent:
@@ -112,7 +98,7 @@ class Here:
         return self._agents[destination]
 
     def wake(self, agent: Agent) -> bool:
-        """An agent's ledger changed; whether that was heard. Any thread, never waits."""
+        """An agent's ledger changed; whether it was heard. Any thread, never waits."""
         if os.getpid() != self.pid:
             return False
         uplink, loop = agent.uplink, self._loop
@@ -143,14 +129,12 @@ class Here:
         loop = self._loop
         if loop is None:
             loop = Loop(self._native)
-        destination = agent.destination
         uplink = Uplink(
             loop.reactor,
             self._native,
             agent.ledger,
             agent.identity(),
-            destination.service,
-            destination.addresses,
+            agent.destination,
         )
         loop.call(uplink.begin)
         if self._loop is None:
@@ -170,9 +154,10 @@ class Here:
     def before_fork(self) -> None:
         """Have the thread step aside, so that it is not in the middle of anything."""
         with suppress(Exception):
-            if self._loop is not None and self.pid == os.getpid():
-                if self._forking.acquire(True, 1.0):
-                    self._parked[get_ident()] = self._loop.park(PARK_SECONDS)
+            if self._loop is None or self.pid != os.getpid():
+                return
+            if self._forking.acquire(True, 1.0):
+                self._parked[get_ident()] = self._loop.park(PARK_SECONDS)
 
     def forked_parent(self) -> None:
         """Let the thread go on."""
@@ -227,7 +212,7 @@ class Here:
 
 
 def _will_fork_unseen() -> bool:
-    """Whether this is a uWSGI master, which forks in C: a thread there breaks workers."""
+    """Whether this is a uWSGI master: it forks in C, and a thread breaks workers."""
     if "uwsgi" not in sys.modules and "uwsgi" not in sys.builtin_module_names:
         return False
     import uwsgi

@@ -9,6 +9,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -35,6 +36,18 @@ CONNECT_SECONDS = 5.0
 _LOCALHOST = ("127.0.0.1", "::1")
 
 _log = logging.getLogger("connmon")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whom an engine reports to, and under which program name.
+
+    ``service`` is empty for whichever service is found at the addresses.
+    """
+
+    service: str
+    addresses: tuple[Address, ...]
+    program: str
 
 
 class _ClientLink(Link):
@@ -71,7 +84,7 @@ class _Attempt(ClientFactory):
 
 
 class Uplink:
-    """One ledger's way to the nodes of one service, for as long as the process lives."""
+    """One ledger's way to the nodes of one service, as long as the process lives."""
 
     def __init__(
         self,
@@ -79,17 +92,16 @@ class Uplink:
         native: Native,
         ledger: Ledger,
         identity: Identity,
-        service: str,
-        addresses: tuple[Address, ...],
+        destination: Destination,
     ) -> None:
         """Made in an application's thread; ``begin`` starts it in the reporting one."""
         self._reactor = reactor
         self._native = native
         self._ledger = ledger
         self._identity = identity
-        self._service = service
+        self._service = destination.service
         self._rule = reporting.Reporting()
-        self._route = Route(addresses, Random())
+        self._route = Route(destination.addresses, Random())
         self._numeric: list[tuple[str, int]] = []
         self._link: _ClientLink | None = None
         self._alarm: Any = None
@@ -165,12 +177,6 @@ class Uplink:
         match effect:
             case reporting.Alarm(at):
                 self._set_alarm(at)
-            case reporting.Greet():
-                self._ask(self._greet(), self._welcomed)
-            case reporting.Register(registration):
-                self._ask(self._register(registration), self._registered)
-            case reporting.Send(sequence, whole, span):
-                self._ask(self._send(sequence, whole, span), self._acknowledged)
             case reporting.Settled():
                 self._route.arrived()
             case reporting.Fold():
@@ -181,6 +187,8 @@ class Uplink:
                 self._over = True
                 self._hang_up(orderly=True)
                 self._finished()
+            case _:
+                self._ask(effect)
 
     def _set_alarm(self, at: float | None) -> None:
         if self._alarm is not None and self._alarm.active():
@@ -223,8 +231,18 @@ class Uplink:
             raise ProtocolError("no link to ask on")
         return self._link.callRemote(command, **arguments)
 
-    def _ask(self, answer: Any, answered: Callable[[dict[str, Any]], None]) -> None:
-        """Take an answer, or hang up on a refusal: the loss of the link does the rest."""
+    def _ask(self, question: reporting.Question) -> None:
+        """Put one of the three questions to the node."""
+        match question:
+            case reporting.Greet():
+                self._await(self._greet(), self._welcomed)
+            case reporting.Register(registration):
+                self._await(self._register(registration), self._registered)
+            case reporting.Send(sequence, whole, span):
+                self._await(self._send(sequence, whole, span), self._acknowledged)
+
+    def _await(self, answer: Any, answered: Callable[[dict[str, Any]], None]) -> None:
+        """Take an answer, or hang up on a refusal: losing the link does the rest."""
         link = self._link
 
         def take(response: dict[str, Any]) -> None:

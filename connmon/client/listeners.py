@@ -1,12 +1,13 @@
 """SQLAlchemy's pool events, entered in the ledger.
 
-Events alone do not tell the whole truth: some connections end without one (the pool of a
-disposed engine is collected, a detached connection is dropped). So each connection has a
-*token* in its record's ``info``, a dictionary SQLAlchemy clears, copies or drops with
-the connection: when the token dies, so has the connection. See docs/architecture.rst.
+Events alone do not tell the whole truth: some connections end without one (the pool of
+a disposed engine is collected, a detached connection is dropped). So each connection
+has a *token* in its record's ``info``, a dictionary SQLAlchemy clears, copies or drops
+with the connection: when the token dies, so has the connection. See
+docs/architecture.rst.
 
-Nothing here may raise into, or wait in, the application. Handlers run in whatever thread
-uses the pool, and the garbage collector may run one inside another.
+Nothing here may raise into, or wait in, the application. Handlers run in whatever
+thread uses the pool, and the garbage collector may run one inside another.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Token:
     __slots__ = ("__weakref__", "connection", "detached", "handle", "ledger")
 
     def __init__(self, ledger: Ledger, connection: Connection, handle: int) -> None:
-        """Stand for ``connection``; ``handle`` is the identity of the DBAPI's object."""
+        """Stand for ``connection``; ``handle`` is the ``id()`` of the DBAPI's."""
         self.ledger = ledger
         self.connection = connection
         self.handle = handle
@@ -190,7 +191,7 @@ class Watch:
 
 
 def watch(engine: Engine, agent: Agent) -> None:
-    """Follow an engine's pool, unless it is followed already. The thread that made it."""
+    """Follow an engine's pool, unless it is already. The thread that made it."""
     if getattr(engine.pool, _MARK, False):
         return
     setattr(engine.pool, _MARK, True)

@@ -2,9 +2,10 @@
 
 crochet owns a reactor in a thread, but its stock set-up is made for applications that
 want one: it would install a global reactor, start a watchdog and a process reaper, and
-redirect Twisted's log. This subclass keeps the ownership and leaves all of that out. It
-is the one module that imports crochet, and importing it imports all that the thread will
-ever need: a fork in the middle of an import in another thread would poison the child.
+redirect Twisted's log. This subclass keeps the ownership and leaves all of that out.
+It is the one module that imports crochet, and importing it imports all that the thread
+will ever need: a fork in the middle of an import in another thread would poison the
+child.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Loop(EventLoop):  # type: ignore[misc]
         self._reactor.callFromThread(function, *args)
 
     def end(self, timeout: float) -> bool:
-        """Stop the thread, waiting for it; whether it ended within ``timeout`` seconds."""
+        """Stop the thread and wait; whether it ended within ``timeout`` seconds."""
         self._resume = False
         self.call(self._reactor.crash)
         if not self._ended.acquire(True, timeout):

@@ -1,15 +1,16 @@
 """How an engine comes to be watched: by its URL, in one of two forms.
 
-``mysql+pymysql://...?plugin=connmon&connmon_service=default`` is SQLAlchemy's own plugin
-mechanism. ``mysql+pymysql_connmon://...?connmon_service=default`` names an entry point
-of ours in place of the driver; while the engine is made, a temporary subclass of the
-real dialect hides our parts of the URL from it, and afterwards nothing of it is left:
-``engine.dialect`` is of its own class, ``engine.url`` is the URL without our parts.
+``mysql+pymysql://...?plugin=connmon&connmon_service=default`` is SQLAlchemy's own
+plugin mechanism. ``mysql+pymysql_connmon://...?connmon_service=default`` names an
+entry point of ours in place of the driver; while the engine is made, a temporary
+subclass of the real dialect hides our parts of the URL from it, and afterwards nothing
+of it is left: ``engine.dialect`` is of its own class, ``engine.url`` is the URL without
+our parts.
 
 Options, in the URL or, with the plugin form, as ``create_engine`` arguments:
-``connmon_service``, ``connmon_addr``, ``connmon_config``, ``connmon_program``. A mistake
-in one of them is an ``ArgumentError``; anything else that is wrong is one warning, and
-the database works.
+``connmon_service``, ``connmon_addr``, ``connmon_config``, ``connmon_program``. A
+mistake in one of them is an ``ArgumentError``; anything else that is wrong is one
+warning, and the database works.
 """
 
 from __future__ import annotations
@@ -169,7 +170,8 @@ def _install(engine: Engine, options: Mapping[str, Any]) -> None:
     try:
         # Imported here, in the thread that makes the engine, since it brings Twisted:
         # a failing import must not keep SQLAlchemy from making the engine.
-        from connmon.client.agent import HERE, Destination
+        from connmon.client.agent import HERE
+        from connmon.client.link import Destination
         from connmon.client.listeners import watch
 
         for name in options:
@@ -185,7 +187,8 @@ def _install(engine: Engine, options: Mapping[str, Any]) -> None:
 def _addresses(options: Mapping[str, Any]) -> tuple[str, tuple[config.Address, ...]]:
     """The service to ask for, empty for any, and its nodes' addresses."""
     if "connmon_addr" in options:
-        return "", (config.parse_address(options["connmon_addr"]),)
+        service = options.get("connmon_service", "")
+        return service, (config.parse_address(options["connmon_addr"]),)
     found = config.load(options.get("connmon_config"))
     service = found.service(options.get("connmon_service", config.DEFAULT_SERVICE))
     return service.name, tuple(node.hostname for node in service.nodes)

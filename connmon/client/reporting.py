@@ -19,8 +19,8 @@ One report is in flight at most. While an answer is awaited, its lateness is wat
 while idle, only the heartbeat is; while offline, marks are folded away now and then so
 that nothing grows. Each state has exactly one alarm.
 
-Inputs say what happened, at ``now`` seconds of the process's monotonic clock, and return
-what must follow, in order.
+Inputs say what happened, at ``now`` seconds of the process's monotonic clock, and
+return what must follow, in order.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class Alarm:
     at: float | None
 
 
-Effect = Greet | Register | Send | Fold | Settled | HangUp | Finish | Alarm
+Question = Greet | Register | Send
+Effect = Question | Fold | Settled | HangUp | Finish | Alarm
 
 
 class Reporting:
@@ -207,7 +208,9 @@ class Reporting:
             self._stirred = self._sent_stirred
             self._sent_stirred = None
 
-    def _await_answer(self, phase: Phase, question: Effect, now: float) -> list[Effect]:
+    def _await_answer(
+        self, phase: Phase, question: Question, now: float
+    ) -> list[Effect]:
         self.phase = phase
         return [question, Alarm(now + ANSWER_SECONDS)]
 

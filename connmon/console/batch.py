@@ -6,8 +6,6 @@ terminal; JSON is harmless by itself, being ASCII without control characters.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from dataclasses import asdict, fields
@@ -46,12 +44,7 @@ def csv_header() -> str:
 
 def as_csv(frame: Frame, time: float) -> str:
     """Return one line for each program, each stamped with ``time``; maybe none."""
-    return _csv(
-        [
-            (_rounded(time), *map(_csv_value, _program(row).values()))
-            for row in frame.programs
-        ]
-    )
+    return _csv([(_rounded(time), *_program(row).values()) for row in frame.programs])
 
 
 def as_text(
@@ -92,14 +85,18 @@ def _rounded(number: float | None) -> float | None:
 
 
 def _csv(rows: list[tuple[object, ...]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
+    """Lines of CSV. The csv module of Python 3.10 cannot write a NUL in a name."""
+    return "".join(",".join(map(_csv_field, row)) + "\r\n" for row in rows)
 
 
-def _csv_value(value: object) -> object:
+def _csv_field(value: object) -> str:
+    """One field as RFC 4180 has it; nothing is an empty field."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, str):  # half a surrogate pair cannot be written at all
-        return value.encode("utf-8", "replace").decode("utf-8")
-    return value
+        return str(int(value))
+    # Half a surrogate pair cannot be written at all.
+    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    if any(sign in text for sign in ',"\r\n'):
+        text = '"' + text.replace('"', '""') + '"'
+    return text

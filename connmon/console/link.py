@@ -8,22 +8,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet import error
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import (
-    ConnectError,
-    ConnectingCancelledError,
-    DNSLookupError,
-)
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from connmon import __version__
 from connmon.config import Address
+from connmon.console.options import Target
 from connmon.errors import ProtocolError
 from connmon.model.summary import Frame
 from connmon.wire import commands
@@ -32,6 +31,8 @@ from connmon.wire.link import Link, refusal
 from connmon.wire.route import Route
 
 CONNECT_SECONDS = 5.0
+
+_log = Logger(namespace="connmon.console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,12 @@ class ConsoleLink(Link):
 
     def violated(self, error: ProtocolError) -> None:
         """Remember why the link is being closed."""
-        self.reason = f"it broke the protocol: {error}"
+        self.reason = _in_words(Failure(error))
+
+    def failed(self, failure: Failure) -> None:
+        """A frame was too much for us: that is nothing to blame the node for."""
+        self.reason = "internal error"
+        _log.failure("while showing a frame", failure)
 
     def closed(self, reason: Failure) -> None:
         """Tell the uplink, with the best reason there is."""
@@ -94,20 +100,19 @@ class Uplink:
         self,
         reactor: Any,
         viewer: Viewer,
-        service: str,
-        addresses: tuple[Address, ...],
+        target: Target,
         interval: float,
         random: Random,
     ) -> None:
-        """``service`` is empty for whichever is found; ``interval`` is between frames."""
+        """``interval`` is asked for between two frames."""
         self._reactor = reactor
         self._viewer = viewer
-        self._service = service
+        self._service = target.service
         self._interval = interval
-        self._route = Route(addresses, random)
-        self._count = len(addresses)
+        self._route = Route(target.addresses, random)
+        self._count = len(target.addresses)
         self._tried: list[Failed] = []
-        self._address = addresses[0]
+        self._address = target.addresses[0]
         self._link: ConsoleLink | None = None
         self._live = False
         self._stopped = False
@@ -131,12 +136,14 @@ class Uplink:
         """A frame came."""
         if self._stopped:
             return
+        self._expect_word(self._interval + commands.ANSWER_SECONDS)
+        self._viewer.shown(frame, self._address)
+        # Not before: a frame that cannot be shown must not count as success, for the
+        # next attempt would follow without a pause.
         if not self._live:
             self._live = True
             self._tried = []
             self._route.arrived()
-        self._expect_word(self._interval + commands.ANSWER_SECONDS)
-        self._viewer.shown(frame, self._address)
 
     def closed(self, link: ConsoleLink, reason: str) -> None:
         """The link ended."""
@@ -183,9 +190,9 @@ class Uplink:
 
     def _refused(self, failure: Failure, link: ConsoleLink) -> None:
         """A question was refused, or the link ended before its answer."""
-        if link.transport is not None:
-            link.reason = refusal(failure)
-            link.hang_up()
+        if link.reason is None:
+            link.reason = _in_words(failure)
+        link.hang_up()
 
     def _unreachable(self, failure: Failure) -> None:
         self._connecting = None
@@ -223,17 +230,23 @@ class Uplink:
         self._timer = None if wait is None else self._reactor.callLater(wait, *call)
 
 
+_WORDS = (
+    (error.DNSLookupError, "unknown host name"),
+    (error.TimeoutError, "no connection in time"),
+    (error.ConnectionDone, "it closed the link"),
+    (error.ConnectionLost, "the link broke"),
+)
+
+
 def _in_words(failure: Failure) -> str:
     """Why a connection failed or ended, as short as it can be said."""
-    error = failure.value
-    if isinstance(error, DNSLookupError):
-        return "unknown host name"
-    if isinstance(error, (CancelledError, ConnectingCancelledError)):
-        return "no connection in time"
-    if isinstance(error, ConnectError) and error.osError is not None:
-        import os
-
-        if isinstance(error.osError, int):
-            return os.strerror(error.osError).lower()
-    text = failure.getErrorMessage().rstrip(".")
-    return text[:1].lower() + text[1:] if text else type(error).__name__
+    for kind, words in _WORDS:
+        if failure.check(kind):
+            return words
+    why = failure.value
+    if type(why) is ProtocolError:  # not one of its children, by which a node refuses
+        return f"it broke the protocol: {why}"
+    if isinstance(why, error.ConnectError) and isinstance(why.osError, int):
+        return os.strerror(why.osError).lower()
+    text = refusal(failure).rstrip(".")
+    return text[:1].lower() + text[1:] if text else type(why).__name__

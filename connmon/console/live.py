@@ -7,6 +7,8 @@ import time
 from random import Random
 from typing import Any
 
+from twisted.internet.task import LoopingCall
+
 from connmon.config import Address
 from connmon.console import screen, terminal
 from connmon.console.link import Failed, Uplink
@@ -69,7 +71,7 @@ class Live:
 
     def pressed(self, key: str) -> None:
         """A key was pressed."""
-        width, height = self._terminal.size
+        _, height = self._terminal.size
         rows = len(self._frame.programs) if self._frame else 0
         page = page_rows(self._shown(), height)
         self._screen, effect = screen.press(self._screen, key, rows, page)
@@ -101,30 +103,44 @@ class Live:
 
 
 def run(
-    reactor: Any, target: Target, delay: float, environ: dict[str, str]
+    reactor: Any,
+    target: Target,
+    delay: float,
+    environ: dict[str, str],
+    **for_tests: Any,
 ) -> int:
-    """Show the screen until the viewer leaves it; the exit status."""
+    """Show the screen until the viewer leaves it; the exit status.
+
+    Further arguments are those that the terminal takes for tests.
+    """
     status = 0
 
     def leave(with_status: int) -> None:
         nonlocal status
         status = with_status
         uplink.stop()
+        if ticking.running:
+            ticking.stop()
         if reactor.running:
             reactor.stop()
 
     live = Live(target, terminal.glyphs(environ))
-    uplink = Uplink(reactor, live, target.service, target.addresses, delay, Random())
+    uplink = Uplink(reactor, live, target, delay, Random())
     drawn_on = terminal.Terminal(
         reactor,
         terminal.painter(environ),
         on_key=live.pressed,
         on_resize=live.resized,
         on_exit=leave,
+        **for_tests,
     )
     live.join(drawn_on)
     drawn_on.start()
     reactor.callWhenRunning(uplink.start)
+    # The clock goes on also while no frame comes.
+    ticking = LoopingCall(live.draw)
+    ticking.clock = reactor
+    reactor.callWhenRunning(ticking.start, 1.0)
     reactor.run()
     if live.last_words:
         print(f"connmon: {live.last_words}", file=sys.stderr)

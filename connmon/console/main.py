@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
+from typing import Any
 
 from connmon.console import live, stream, terminal
 from connmon.console.options import Target, parse
@@ -17,29 +19,44 @@ def main(argv: Sequence[str], program: str) -> int:
         choices = parse(argv, program)
         for warning in choices.target.warnings:
             print(f"{program}: {warning}", file=sys.stderr)
-        return view(
-            choices.target, choices.form, choices.delay, choices.iterations
-        )
+        return view(choices.target, choices.form, choices.delay, choices.iterations)
     except ConfigError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
 
 
 def view(target: Target, form: str | None, delay: float, iterations: int | None) -> int:
-    """Show the screen if there is a terminal and no other form was asked for.
+    """Show the screen, or write frames, as ``chosen`` says; the exit status."""
+    from twisted.internet import reactor as global_reactor
 
-    Without a terminal and without a form, one frame is written as plain text.
-    """
-    from twisted.internet import reactor
-
+    reactor: Any = global_reactor
+    # Timers must not follow adjustments of the wall clock.
+    reactor.seconds = time.monotonic
     environ = dict(os.environ)
-    if form is None and has_screen():
-        return live.run(reactor, target, delay, environ)
+    form, iterations = chosen(form, iterations, screen=has_screen())
     if form is None:
-        form, iterations = "text", iterations or 1
+        return live.run(reactor, target, delay, environ)
     return stream.run(
-        reactor, target, form, delay, iterations, terminal.glyphs(environ)
+        reactor,
+        target,
+        form,
+        delay,
+        iterations=iterations,
+        glyphs=terminal.glyphs(environ),
     )
+
+
+def chosen(
+    form: str | None, iterations: int | None, *, screen: bool
+) -> tuple[str | None, int | None]:
+    """The form to write, ``None`` for the screen, and how many frames.
+
+    The screen needs a terminal. Without one, and without a form, it is plain text, and
+    one frame unless told otherwise; so it is where frames are counted.
+    """
+    if form is None and not (screen and iterations is None):
+        return "text", iterations or 1
+    return form, iterations
 
 
 def has_screen() -> bool:

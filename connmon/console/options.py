@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the viewer asked for. ``form`` is the batch form, ``None`` for the screen."""
+    """What is asked for. ``form`` is the batch form, ``None`` for the screen."""
 
     target: Target
     form: str | None
@@ -36,8 +36,12 @@ class Choices:
     iterations: int | None
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
-    """Add the four options that every command takes."""
+def add_target(
+    parser: argparse.ArgumentParser,
+    node: str = "only this node; default: any of them",
+    host: str = "this address; no config is read",
+) -> None:
+    """Add the four options that every command takes, the last two in its own words."""
     group = parser.add_argument_group("which node")
     group.add_argument(
         "-c", "--config", metavar="FILE", help=f"default: {config.DEFAULT_PATH}"
@@ -45,19 +49,15 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-s", "--service", metavar="NAME", help=f"default: {config.DEFAULT_SERVICE}"
     )
-    group.add_argument(
-        "-n", "--node", metavar="NAME", help="only this node; default: any of them"
-    )
-    group.add_argument(
-        "-H", "--host", metavar="HOST[:PORT]", help="this address; no config is read"
-    )
+    group.add_argument("-n", "--node", metavar="NAME", help=node)
+    group.add_argument("-H", "--host", metavar="HOST[:PORT]", help=host)
 
 
 def parse(argv: Sequence[str], program: str) -> Choices:
     """Read the command line.
 
-    A bad option ends the program with status 2; raises ``ConfigError`` for a bad config,
-    or a service or node that it lacks.
+    A bad option ends the program with status 2; raises ``ConfigError`` for a bad
+    config, or a service or node that it lacks.
     """
     parser = _parser(program)
     given = parser.parse_args(list(argv))
@@ -150,6 +150,9 @@ def positive_seconds(text: str) -> float:
 
 def _count(text: str) -> int:
     """How many ticks."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from 1")
+    plain = text.isascii() and text.isdigit() and len(text) <= 18
+    if not plain or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text[:20]!r}, expected a whole number from 1"
+        )
     return int(text)

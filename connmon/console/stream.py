@@ -38,11 +38,15 @@ class Stream:
         self._left = iterations
         self._stop = stop
         self._first = True
+        self._lost = ""
 
     def shown(self, frame: Frame, address: Address) -> None:
         """Write one frame."""
         if self._left == 0:
             return
+        if self._lost:
+            self._err.write(f"connmon: {self._lost}going on with {address}\n")
+            self._lost = ""
         try:
             self._out.write(self._written(frame, time.time(), self._first))
             self._out.flush()
@@ -64,12 +68,12 @@ class Stream:
                 self._stop(0)
 
     def lost(self, failed: Failed) -> None:
-        """Say which node went away; another may be found."""
-        self._err.write(f"connmon: lost {failed}\n")
+        """A node went away: to be told with what comes of it, in one line."""
+        self._lost = f"lost {failed}; "
 
     def exhausted(self, tried: tuple[Failed, ...]) -> bool:
         """No node is left: end."""
-        self._err.write(f"connmon: {no_daemon(tried)}\n")
+        self._err.write(f"connmon: {self._lost}{no_daemon(tried)}\n")
         self._stop(1)
         return False
 
@@ -85,8 +89,8 @@ def writer(form: str, glyphs: Glyphs) -> Callable[[Frame, float, bool], str]:
         return lambda frame, now, first: batch.as_json(frame, now) + "\n"
     if form == "csv":
         return lambda frame, now, first: (
-            batch.csv_header() if first else ""
-        ) + batch.as_csv(frame, now)
+            (batch.csv_header() if first else "") + batch.as_csv(frame, now)
+        )
     return lambda frame, now, first: batch.as_text(
         frame, now, first=first, glyphs=glyphs
     )
@@ -97,28 +101,32 @@ def run(
     target: Target,
     form: str,
     delay: float,
+    *,
     iterations: int | None,
     glyphs: Glyphs,
+    fd: int = 1,
 ) -> int:
-    """Write frames to standard output; the exit status.
+    """Write frames to standard output, or ``fd`` for tests; the exit status.
 
     ^C ends with 130, SIGTERM with 143, SIGHUP with 129, a closed pipe with 0.
     """
-    status = 0
+    status: int | None = None
 
     def stop(with_status: int) -> None:
         nonlocal status
+        if status is not None:
+            return  # the first reason to end is the one that counts
         status = with_status
         uplink.stop()
         if reactor.running:
             reactor.stop()
 
     # Bytes as they are made: CSV ends its lines itself, and no locale may spoil names.
-    out = open(1, "w", encoding="utf-8", errors="replace", newline="", closefd=False)
-    stream = Stream(out, sys.stderr, writer(form, glyphs), iterations, stop)
-    uplink = Uplink(
-        reactor, stream, target.service, target.addresses, delay, Random()
+    out = open(  # noqa: SIM115  it is not ours to close
+        fd, "w", encoding="utf-8", errors="replace", newline="", closefd=False
     )
+    stream = Stream(out, sys.stderr, writer(form, glyphs), iterations, stop)
+    uplink = Uplink(reactor, stream, target, delay, Random())
 
     def interrupted(number: int, frame: object) -> None:
         reactor.callFromThread(stop, 128 + number)
@@ -132,7 +140,7 @@ def run(
 
     reactor.callWhenRunning(begin)
     reactor.run()
-    return status
+    return status or 0
 
 
 def _forget(out: TextIO) -> None:

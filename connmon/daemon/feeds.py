@@ -27,36 +27,47 @@ class Subscription:
         self._clock = clock
         self._frame = frame
         self._show = show
-        self._interval = min(max(interval, MIN_FEED_SECONDS), MAX_FEED_SECONDS)
         self._stopped = False
         self._in_flight = False
-        self._due = clock.seconds()
-        self._timer = clock.callLater(0, self._tick)
+        self._timer: Any = None
+        self.change(interval)
+
+    def change(self, interval: float) -> None:
+        """Another pace: a frame at once, or when the last is answered, and so on."""
+        self._interval = min(max(interval, MIN_FEED_SECONDS), MAX_FEED_SECONDS)
+        self._due = self._clock.seconds()
+        self._plan()
 
     def stop(self) -> None:
         """Send nothing more. Twice is once."""
         self._stopped = True
+        self._cancel()
+
+    def _plan(self) -> None:
+        """Send the next frame when it is due, unless one is still on its way."""
+        self._cancel()
+        if not self._stopped and not self._in_flight:
+            wait = max(self._due - self._clock.seconds(), 0.0)
+            self._timer = self._clock.callLater(wait, self._tick)
+
+    def _cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _tick(self) -> None:
-        """The next frame is due: send it, unless the last one is still on its way."""
+        """The next frame is due: send it."""
         self._timer = None
-        if self._in_flight:
-            return
         self._in_flight = True
-        now = self._clock.seconds()
         # Keep the beat, but never make up for beats that were missed.
+        now = self._clock.seconds()
         self._due = max(self._due + self._interval, now + self._interval / 2)
         self._show(self._frame()).addCallbacks(self._shown, self._lost)
 
     def _shown(self, answer: object) -> None:
         """The last frame was answered: there may be another when it is time."""
         self._in_flight = False
-        if not self._stopped:
-            wait = max(self._due - self._clock.seconds(), 0.0)
-            self._timer = self._clock.callLater(wait, self._tick)
+        self._plan()
 
     def _lost(self, failure: object) -> None:
         """The link is gone, or of no use; its closing is noticed elsewhere."""

@@ -12,9 +12,11 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.protocols.amp import AmpBox
 from twisted.python.failure import Failure
 
 from connmon import __version__
+from connmon.config import Address
 from connmon.daemon.feeds import Feeds, Subscription
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
@@ -26,6 +28,8 @@ from connmon.wire.link import Link
 
 _log = Logger(namespace="connmon.daemon")
 
+_THEIR_END = "closed its link"
+
 REPORT_INTERVAL = 1.0
 """Seconds a client leaves between two reports."""
 
@@ -36,7 +40,7 @@ class Clock(Protocol):
     def seconds(self) -> float:
         """Monotonic enough: the reactor's time, in seconds."""
 
-    def callLater(self, delay: float, callable: Any, *args: Any) -> Any:
+    def callLater(self, delay: float, what: Any, /, *args: Any) -> Any:
         """Call something after ``delay`` seconds."""
 
 
@@ -60,12 +64,14 @@ class NodeLink(Link):
         """Wait for the greeting."""
         super().__init__()
         self._node = node
+        self._peer_name = "?"
         self._role: str | None = None
         self._identity: Identity | None = None
         self._registration = 0
         self._subscription: Subscription | None = None
         self._deadline: Any = None
-        self._reason = "closed its link"
+        #: Why we are closing the link, once we are.
+        self._reason: str | None = None
 
     # The link's life.
 
@@ -74,37 +80,56 @@ class NodeLink(Link):
         self._node.links.add(self)
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
+        peer = self.transport.getPeer()
+        self._peer_name = str(Address(peer.host, peer.port))
         self._expect_word(commands.GREETING_SECONDS)
 
     def closed(self, reason: Failure) -> None:
         """They are gone, and with them what they stood for."""
         self._node.links.discard(self)
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._cancel_deadline()
         if self._subscription is not None:
             self._subscription.stop()
-        if self._role == commands.CONSOLE:
-            _log.info("console {peer} left", peer=self._peer())
         identity = self._identity
         if identity is not None:
             now = self._node.clock.seconds()
-            if self._node.board.departed(identity.process, self._registration, now):
-                _log.info(
-                    "client {who} left: {reason}",
-                    who=_who(identity),
-                    reason=self._reason,
-                )
+            last = self._node.board.departed(identity.process, self._registration, now)
+            _log.info(
+                "client {who} left{older}: {reason}",
+                who=_who(identity),
+                older="" if last else " an older link",
+                reason=self._reason or _THEIR_END,
+            )
+        elif self._role == commands.CONSOLE:
+            _log.info(
+                "console {peer} left: {reason}",
+                peer=self._peer_name,
+                reason=self._reason or _THEIR_END,
+            )
+        elif self._reason is not None:
+            _log.warn(
+                "link from {peer} closed: {reason}",
+                peer=self._peer_name,
+                reason=self._reason,
+            )
 
     def violated(self, error: ProtocolError) -> None:
         """They broke the protocol."""
-        self._reason = "broke the protocol"
-        _log.warn("link from {peer} closed: {error}", peer=self._peer(), error=error)
+        self._ending(str(error))
 
     def failed(self, failure: Failure) -> None:
         """Something here is wrong, and it is not theirs."""
-        self._reason = "internal error"
-        _log.failure("while answering {peer}", failure, peer=self._peer())
+        _log.failure("while answering {peer}", failure, peer=self._peer_name)
+        self._ending("internal error")
+
+    def dismiss(self) -> None:
+        """The node stops: hang up, once what was said is sent."""
+        self._ending("the node stops")
+        self.transport.loseConnection()
+
+    def dispatchCommand(self, box: AmpBox) -> Deferred[Any]:
+        """Answer a question; what came along with a mistake is not heard any more."""
+        return Deferred() if self._reason is not None else super().dispatchCommand(box)
 
     # Commands.
 
@@ -138,7 +163,7 @@ class NodeLink(Link):
         self._expect_word(commands.SILENCE_SECONDS)
         if role == commands.CONSOLE:
             self._cancel_deadline()
-            _log.info("console {peer} joined", peer=self._peer())
+            _log.info("console {peer} joined", peer=self._peer_name)
         return {
             "version": spoken,
             "service": self._node.service,
@@ -164,7 +189,7 @@ class NodeLink(Link):
         self._registration = registration
         self._expect_word(commands.SILENCE_SECONDS)
         _log.info(
-            "client {who} joined from {peer}", who=_who(identity), peer=self._peer()
+            "client {who} joined from {peer}", who=_who(identity), peer=self._peer_name
         )
         return {"interval": REPORT_INTERVAL}
 
@@ -193,9 +218,10 @@ class NodeLink(Link):
         self._require(commands.CONSOLE)
         if view not in commands.VIEWS:
             raise ProtocolError(f"no view {view!r}")
-        if self._subscription is not None:
-            self._subscription.stop()
-        self._subscription = self._node.feeds.subscribe(self._show, interval)
+        if self._subscription is None:
+            self._subscription = self._node.feeds.subscribe(self._show, interval)
+        else:
+            self._subscription.change(interval)
         return {}
 
     # What they share.
@@ -212,12 +238,18 @@ class NodeLink(Link):
             raise ProtocolError(f"a command for the role of a {role}, out of turn")
 
     def _refusal(self, error: ProtocolError) -> ProtocolError:
-        """A refusal that the other side is told of; one line here."""
-        self._reason = "was refused"
-        _log.warn(
-            "link from {peer} refused: {error}", peer=self._peer(), error=error
-        )
+        """A refusal that the other side is told of."""
+        self._ending(f"refused, {error}")
         return error
+
+    def _ending(self, reason: str) -> None:
+        """The link is being closed, for the first reason given: logged when it is.
+
+        An answer may still be on its way to them, but it is not waited for forever.
+        """
+        if self._reason is None:
+            self._reason = reason
+            self._expect_word(commands.ANSWER_SECONDS)
 
     def _expect_word(self, seconds: float) -> None:
         """Hang up unless something is heard within so many seconds."""
@@ -231,23 +263,9 @@ class NodeLink(Link):
 
     def _silent(self, seconds: float) -> None:
         self._deadline = None
-        self._reason = f"silent for {seconds:.0f} seconds"
-        if self._identity is None:
-            _log.warn(
-                "link from {peer} closed: {reason}",
-                peer=self._peer(),
-                reason=self._reason,
-            )
+        if self._reason is None:
+            self._reason = f"silent for {seconds:.0f} seconds"
         self.hang_up()
-
-    def _peer(self) -> str:
-        """Where they are, for the log; kept past the end of the transport."""
-        if self.transport is not None:
-            peer = self.transport.getPeer()
-            self._peer_name = f"{peer.host}:{peer.port}"
-        return self._peer_name
-
-    _peer_name = "?"
 
 
 class NodeFactory(Factory):
@@ -257,13 +275,14 @@ class NodeFactory(Factory):
 
     def __init__(self, node: Node) -> None:
         """All links share ``node``."""
-        self._node = node
+        self.node = node
 
     def buildProtocol(self, addr: Any) -> NodeLink:
         """A link was accepted."""
-        return NodeLink(self._node)
+        return NodeLink(self.node)
 
 
 def _who(identity: Identity) -> str:
-    """A process, for the log."""
-    return f"{identity.hostname} {identity.program}[{identity.pid}]"
+    """A process, for the log, whatever it calls itself."""
+    name = f"{identity.hostname} {identity.program}[{identity.pid}]"
+    return name if name.isprintable() else repr(name)[1:-1]

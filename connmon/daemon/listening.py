@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from connmon.config import Address
 from connmon.errors import ConfigError
@@ -13,13 +16,19 @@ BACKLOG = 4096
 """Links that may wait to be accepted: a whole fleet that reconnects at once."""
 
 
-def bind(address: Address) -> list[socket.socket]:
-    """Listening sockets for every numeric address of ``address``.
+#: A name may have addresses that this machine lacks: ::1 where there is no IPv6.
+_LACKING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def bind(
+    address: Address, resolve: Callable[..., Any] = socket.getaddrinfo
+) -> list[socket.socket]:
+    """Listening sockets for every numeric address of ``address`` that is ours.
 
     Raises ``ConfigError`` naming the address and the reason.
     """
     try:
-        found = socket.getaddrinfo(
+        found = resolve(
             address.host,
             address.port,
             type=socket.SOCK_STREAM,
@@ -28,13 +37,19 @@ def bind(address: Address) -> list[socket.socket]:
     except (OSError, UnicodeError) as error:
         raise _cannot_listen(address, error) from None
     bound: list[socket.socket] = []
+    lacking: OSError | None = None
     for family, kind, protocol, _, place in dict.fromkeys(found):
         try:
             bound.append(_listener(family, kind, protocol, place))
         except OSError as error:
+            if error.errno in _LACKING:
+                lacking = error
+                continue
             for each in bound:
                 each.close()
             raise _cannot_listen(address, error) from None
+    if lacking is not None and not bound:
+        raise _cannot_listen(address, lacking)
     return bound
 
 
@@ -58,6 +73,10 @@ def _listener(family: int, kind: int, protocol: int, place: tuple) -> socket.soc
 
 
 def _cannot_listen(address: Address, error: Exception) -> ConfigError:
-    code = getattr(error, "errno", None)
-    reason = os.strerror(code) if isinstance(code, int) and code > 0 else str(error)
+    if isinstance(error, socket.gaierror):  # whose numbers are not the system's
+        reason = error.strerror
+    elif isinstance(error, OSError) and error.errno:
+        reason = os.strerror(error.errno)
+    else:
+        reason = str(error)
     return ConfigError(f"cannot listen on {address}: {reason}")

@@ -16,6 +16,7 @@ from connmon.daemon.tap import Options, makeService
 def main(argv: Sequence[str], program: str) -> int:
     """Run a node until SIGTERM or ^C; the exit status. Logs go to standard error."""
     options = Options()
+    options.synopsis = f"Usage: {program} {Options.synopsis}"
     try:
         options.parseOptions(list(argv))
     except usage.UsageError as error:
@@ -23,9 +24,7 @@ def main(argv: Sequence[str], program: str) -> int:
         return 2
     service = makeService(options)
     observer: Any = textFileLogObserver(sys.stderr)
-    globalLogBeginner.beginLoggingTo(
-        [observer], redirectStandardIO=False
-    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     reactor: Any = global_reactor
     service.privilegedStartService()
     service.startService()

@@ -1,4 +1,4 @@
-"""``twistd connmon``: the node's options, and the one place where its parts are joined."""
+"""``twistd connmon``: the node's options, and the one place that joins its parts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def make_node(options: Any, reactor: Any) -> MultiService:
     this = service.node(options["node"])
     address = this.bind
     if options["host"] is not None:
-        address = config.parse_address(options["host"], allow_zero=True)
+        address = _host(options["host"])
     board = Board(service.name, this.name)
     feeds = Feeds(reactor, lambda: board.frame(reactor.seconds()))
     incarnation = os.urandom(8).hex()
@@ -82,16 +82,24 @@ def make_node(options: Any, reactor: Any) -> MultiService:
     return whole
 
 
+def _host(text: str) -> config.Address:
+    """The address that ``--host`` means; port 0 is any free one."""
+    try:
+        return config.parse_address(text, allow_zero=True)
+    except ConfigError as error:
+        raise ConfigError(f"--host: {error}") from None
+
+
 def _sweep(board: Board, reactor: Any) -> None:
     """One sweep; a failing one must not end those to come."""
     try:
         board.expired(reactor.seconds())
-    except Exception:
+    except Exception:  # noqa: BLE001 whatever it was, the next is in a minute
         _log.failure("while sweeping the board")
 
 
 class Listening(Service):
-    """Accepts links on sockets that are bound already, and drops them all at the end."""
+    """Accepts links on sockets bound already, and drops all of them at the end."""
 
     def __init__(
         self,
@@ -111,27 +119,38 @@ class Listening(Service):
         """Begin to accept."""
         super().startService()
         for warning in self._warnings:
-            _log.warn("{warning}", warning=warning)
+            # Not as "warning", which would make it one of Python's.
+            _log.warn("{text}", text=warning)
         factory = NodeFactory(self._node)
         for each in self._sockets:
             port = self._reactor.adoptStreamPort(each.fileno(), each.family, factory)
             each.close()
             self._ports.append(port)
+        self._sockets = []
+        # Whoever waits for this may send SIGTERM next: only now is it heeded.
+        self._reactor.callWhenRunning(self._announce)
+
+    def _announce(self) -> None:
+        """Say where the node listens."""
+        for port in self._ports:
             here = port.getHost()
             _log.info(
-                "node {node} of service {service} listens on {address}, connmon {version}",
+                "node {node} of service {service} listens on {address}, "
+                "connmon {version}",
                 node=self._node.name,
                 service=self._node.service,
                 address=config.Address(here.host, here.port),
                 version=__version__,
             )
-        self._sockets = []
 
     def stopService(self) -> Any:
         """Accept no more, and hang up on everyone."""
         super().stopService()
         _log.info("node {node} stops", node=self._node.name)
+        for each in self._sockets:
+            each.close()
         for port in self._ports:
             port.stopListening()
+        self._sockets, self._ports = [], []
         for link in list(self._node.links):
-            link.transport.loseConnection()
+            link.dismiss()

@@ -41,7 +41,8 @@ def _node(options: list[str]) -> int:
         if event.get("log_namespace") == "connmon.daemon" and "address" in event:
             print(f"listening {event['address']}", flush=True)
 
-    globalLogPublisher.addObserver(tell)
+    observer: Any = tell  # whose interface is declared by a decorator
+    globalLogPublisher.addObserver(observer)
     return listen(options, "connmon demo")
 
 

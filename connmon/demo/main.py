@@ -34,7 +34,11 @@ def main(argv: Sequence[str], program: str) -> int:
         description="A node, some programs and the console, all on this machine.",
         allow_abbrev=False,
     )
-    add_target(parser)
+    add_target(
+        parser,
+        node="which node of the config to run",
+        host="listen here; default: a free port of 127.0.0.1",
+    )
     parser.add_argument(
         "--seconds",
         type=positive_seconds,
@@ -44,7 +48,7 @@ def main(argv: Sequence[str], program: str) -> int:
     given = parser.parse_args(list(argv))
     fleet = Fleet(tempfile.mkdtemp(prefix="connmon-demo-"))
     try:
-        address = fleet.start_node(_node_options(given))
+        address = fleet.start_node(_node_options(given, fleet.write_config()))
         for name, count in PROGRAMS:
             for _ in range(count):
                 fleet.start_program(name, address)
@@ -64,10 +68,17 @@ def _watch(address: config.Address, seconds: float) -> int:
     return view(target, "text", DELAY, max(round(seconds / DELAY), 1))
 
 
-def _node_options(given: argparse.Namespace) -> list[str]:
-    """The node's options: as given, but on a free local port unless told otherwise."""
+def _node_options(given: argparse.Namespace, own_config: str) -> list[str]:
+    """The node's options: as given, but on a free local port unless told otherwise.
+
+    The machine's own config, if it has one, is used only where it is asked for.
+    """
     options = ["--host", given.host or "127.0.0.1:0"]
-    for name in ("config", "service", "node"):
+    if (given.config, given.service, given.node) == (None, None, None):
+        return [*options, "--config", own_config]
+    if given.config is not None:
+        options += ["--config", os.path.abspath(given.config)]
+    for name in ("service", "node"):
         value = getattr(given, name)
         if value is not None:
             options += [f"--{name}", value]
@@ -82,8 +93,15 @@ class Fleet:
         self._directory = directory
         self._processes: list[subprocess.Popen[str]] = []
 
+    def write_config(self) -> str:
+        """Write a config of one node, and nothing to choose; its path."""
+        path = os.path.join(self._directory, "connmon.cfg")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(config.BUILTIN)
+        return path
+
     def start_node(self, options: list[str]) -> config.Address:
-        """Start the node; where it listens. Raises ``ConfigError`` with its complaint."""
+        """Start the node; where it listens. Its complaint is a ``ConfigError``."""
         node = self._start("node", self._directory, *options)
         assert node.stdout is not None
         said = node.stdout.readline().strip()
@@ -123,6 +141,9 @@ class Fleet:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                # Python puts this directory first where it looks for modules; the
+                # viewer's own may hold anything, such as a queue.py.
+                cwd=self._directory,
             )
         self._processes.append(process)
         return process

@@ -2,11 +2,11 @@
 
 The board is a rule without clock or transport. ``now`` is the node's monotonic clock in
 seconds; each input says what it changed. Only a process writes its own record: a report
-is applied if it is whole, or builds on exactly the version held, and else the process is
-asked for the whole. Sums are kept per change, never by walking over processes.
+is applied if it is whole, or builds on exactly the version held, and else the process
+is asked for the whole. Sums are kept per change, never by walking over processes.
 
-Gone is a fact with a version: a process whose link closed is gone at the version it had,
-and only a higher registration brings it back. Its record is kept for ``tombstone``
+Gone is a fact with a version: a process whose link closed is gone at the version it
+had, and only a higher registration brings it back. Its record is kept for ``tombstone``
 seconds as the proof of that, and its row for ``gone_after``.
 """
 
@@ -32,7 +32,7 @@ GONE_AFTER = 24 * 3600.0
 """Seconds for which the row of a departed program stays."""
 
 TOMBSTONE = 300.0
-"""Seconds for which a gone process is remembered, so that a late word of it is known."""
+"""Seconds for which a gone process is remembered, to know a late word of it."""
 
 MAX_PROGRAMS = 20_000
 """Rows kept at most; past it the longest departed go first."""
@@ -81,7 +81,7 @@ class _Extent:
         self.max_checkouts = max(self.max_checkouts, self.checkouts, own.checkouts)
 
     def count(self, checkouts: int | None, span: float, now: float) -> None:
-        """Note checkouts for the rate; ``None`` is a process's first word, no rate yet."""
+        """Note checkouts for the rate; ``None`` is a process's first word, no rate."""
         if self.rate is None:
             self.rate = Rate(now)
         elif checkouts is not None:
@@ -212,9 +212,8 @@ class Board:
         process = self._processes.get(identity.process)
         if process is None:
             process = self._processes[identity.process] = _Process(identity)
-        elif registration <= process.version.registration:
-            return False
-        elif process.identity != identity:
+        late = registration <= process.version.registration
+        if late or process.identity != identity:
             return False
         process.version = Version(registration, -1)
         return True

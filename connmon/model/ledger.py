@@ -49,7 +49,7 @@ class Tally:
 
 
 class Presence:
-    """Which connections are open, and which of them out, with the most there ever were."""
+    """Which connections are open, and which out, with the most there ever were."""
 
     __slots__ = ("max_open", "max_out", "open", "out")
 
@@ -64,14 +64,16 @@ class Presence:
         """A connection was opened."""
         self.open.add(connection)
         held = len(self.open)
-        if held > self.max_open:
+        if held > self.max_open:  # noqa: PLR1730  see take()
             self.max_open = held
 
     def take(self, connection: Connection) -> None:
         """A connection was checked out."""
         self.out.add(connection)
         held = len(self.out)
-        if held > self.max_out:
+        # Not max(): CPython may switch threads after a call, and a higher mark that was
+        # set meanwhile would be lost. It does not between a comparison and a store.
+        if held > self.max_out:  # noqa: PLR1730
             self.max_out = held
 
     def discard(self, connection: Connection) -> None:
@@ -210,13 +212,16 @@ class Ledger:
     def pool(
         self, name: str, kind: str, size: int | None, max_overflow: int | None
     ) -> Pool:
-        """Begin to follow an engine's pool, told of with its first connection. Any thread."""
+        """Begin to follow an engine's pool. Any thread.
+
+        It is told of with its first connection.
+        """
         pool = Pool(next(self._pool_ids), name, kind, size, max_overflow)
         self._pools[pool.id] = pool
         return pool
 
     def retired(self, pool: Pool) -> None:
-        """A pool's engine is gone: drop the pool once its last connection is. Any thread."""
+        """A pool's engine is gone: drop it with its last connection. Any thread."""
         pool.retired = True
         if pool.present.max_open:
             self._mark(pool)
@@ -295,7 +300,7 @@ class Ledger:
     # The reporting thread.
 
     def collect(self, sequence: int, clock: float, span: float) -> Report:
-        """What changed since the last ``collect`` or ``whole``, based on ``sequence - 1``."""
+        """What changed since the last ``collect`` or ``whole``, ``sequence - 1``."""
         connections, pools, closed, dropped = self._fold()
         return self._report(
             sequence,
@@ -324,7 +329,7 @@ class Ledger:
         )
 
     def fold(self) -> None:
-        """Keep the books without telling anyone: what bounds memory while no node listens.
+        """Keep the books without telling anyone: bounds memory while no node listens.
 
         The changes taken are lost to ``collect``: the next report must be ``whole``.
         """
@@ -363,7 +368,7 @@ class Ledger:
         )
 
     def _drop(self, retired: set[Pool]) -> list[int]:
-        """Forget retired pools that are empty; the process's totals keep their counts."""
+        """Forget empty retired pools; the process's totals keep their counts."""
         empty = [pool.id for pool in retired if not pool.present.open]
         return [id for id in empty if self._pools.pop(id, None) is not None]
 

@@ -20,14 +20,14 @@ _SLOTS = int((WINDOW + LAG) / _WIDTH) + 2
 
 
 class Rate:
-    """Counts that arrive late and in lumps, spread over the time in which they happened.
+    """Counts that arrive late and in lumps, spread over the time they happened in.
 
     Each lump is laid evenly over its time span in half-second slots of a small ring, so
     memory is fixed, a quiet source decays to zero, and a report that was held up does
     not look like a burst. ``now`` is any monotonic clock, in seconds.
     """
 
-    __slots__ = ("_first", "_last", "_slots", "_head")
+    __slots__ = ("_first", "_head", "_last", "_slots")
 
     def __init__(self, now: float) -> None:
         """Begin at ``now``, the moment of the first report: its totals are no rate."""
@@ -37,7 +37,7 @@ class Rate:
         self._slots = [0.0] * _SLOTS
 
     def add(self, count: int, span: float, now: float) -> None:
-        """Note that ``count`` events happened in the ``span`` seconds before ``now``."""
+        """Note that ``count`` events happened in the ``span`` seconds to ``now``."""
         self._advance(now)
         self._last = max(self._last, now)
         if count <= 0:
@@ -67,7 +67,7 @@ class Rate:
         return self._count(start, end) / (end - start)
 
     def _count(self, start: float, end: float) -> float:
-        """How many events fell between two past moments, slots counted by their share."""
+        """How many events fell between two moments, slots counted by their share."""
         total = 0.0
         oldest = self._head - _SLOTS + 1
         for slot in range(max(int(start / _WIDTH), oldest), int(end / _WIDTH) + 1):

@@ -57,7 +57,7 @@ class ConnectionRecord(NamedTuple):
 
 
 class Counters(NamedTuple):
-    """Totals since the process began: they only grow, and are whole values each time."""
+    """Totals since the process began: they only grow, and are whole each time."""
 
     checkouts: int = 0
     connects: int = 0
@@ -66,7 +66,7 @@ class Counters(NamedTuple):
 
 
 class Maxima(NamedTuple):
-    """The most connections open, and checked out, at one moment; exact, they only grow."""
+    """The most connections open, and checked out, at one moment; exact."""
 
     connections: int = 0
     checkouts: int = 0

@@ -1,4 +1,4 @@
-"""The rows a viewer reads: plain values, made by the board, shown by consoles and exporters."""
+"""The rows a viewer reads: plain values, made by the board, shown by consoles."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ The conversation::
 
 Versions. Each side names the highest protocol version it speaks and the oldest it still
 understands; the node answers with the highest both know, and that one is spoken from
-then on. No common one: the node answers ``VersionRefused`` and closes the link. Within a
-version, box keys and trailing payload fields may be added, never changed: a reader
+then on. No common one: the node answers ``VersionRefused`` and closes the link. Within
+a version, box keys and trailing payload fields may be added, never changed: a reader
 ignores those it does not know.
 
 Limits. A box may hold ``GREETING_LIMIT`` bytes before ``Hello`` is answered and
@@ -59,7 +59,7 @@ ANSWER_SECONDS = 5.0
 HEARTBEAT_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
 
-#: Characters of a host, program, service or node name; longer ones are cut by the sender.
+#: Characters of a host, program, service or node name; the sender cuts longer ones.
 NAME_LIMIT = 255
 #: Characters of other short texts: software versions, addresses, reasons.
 TEXT_LIMIT = 1024
@@ -132,7 +132,7 @@ def _parsed(cls: type, parse: Any, box: amp.AmpBox, protocol: Any) -> dict[str, 
         raise ProtocolError(f"{cls.__name__}: {error}") from None
     except KeyError as error:
         raise ProtocolError(f"{cls.__name__}: no argument {error}") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever a stranger's bytes lead to
         raise ProtocolError(f"{cls.__name__}: {type(error).__name__}") from None
     return parsed
 

@@ -76,7 +76,7 @@ class Link(amp.AMP):
             super().dataReceived(data)
         except ProtocolError as error:
             self._drop(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  from whatever was sent
             self._drop(ProtocolError(f"unreadable bytes ({type(error).__name__})"))
 
     def proto_value(self, string: bytes) -> str:

@@ -87,7 +87,7 @@ class BothFormsTests(SynchronousTestCase):
         self.assertIn("mixed", programs())
 
     def test_create_engine_arguments(self) -> None:
-        """``plugins=["connmon"]`` takes options as arguments, which win over the URL."""
+        """``plugins=["connmon"]`` takes arguments, which win over the URL."""
         engine = create_engine(
             "sqlite://?connmon_program=from_url",
             plugins=["connmon"],
@@ -142,9 +142,9 @@ class EntryPointTests(SynchronousTestCase):
             names = {f"{package.name}.connmon"}
             for name, value in vars(module).items():
                 driver = name.removesuffix("_async")
-                if isinstance(value, types.ModuleType) and hasattr(value, "dialect"):
-                    if driver != "base":
-                        names.add(f"{package.name}.{driver}_connmon")
+                is_driver = isinstance(value, types.ModuleType) and driver != "base"
+                if is_driver and hasattr(value, "dialect"):
+                    names.add(f"{package.name}.{driver}_connmon")
             missing += sorted(names - ours)
         self.assertEqual([], missing)
 
@@ -265,6 +265,22 @@ class ProgramNameTests(SynchronousTestCase):
         self.patch(sys, "executable", "/usr/bin/python3")
         self.assertEqual("python3", self.named([""]))
         self.assertEqual("-c", self.named(["-c"]))
+
+
+class DestinationTests(SynchronousTestCase):
+    """Whom an engine reports to."""
+
+    def test_a_service_asked_for_beside_an_address_is_verified(self) -> None:
+        """The node at the address is asked whether it is of that service."""
+        create_engine(f"sqlite+connmon://?{ADDRESS}&connmon_service=billing")
+        services = {each.service for each in HERE._agents}
+        self.assertIn("billing", services)
+
+    def test_an_address_alone_takes_any_service(self) -> None:
+        """No service is named, so whichever node is there will do."""
+        create_engine(f"sqlite+connmon://?{ADDRESS}&connmon_program=any")
+        (found,) = (each for each in HERE._agents if each.program == "any")
+        self.assertEqual("", found.service)
 
 
 class UrlTests(SynchronousTestCase):

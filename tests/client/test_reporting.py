@@ -283,7 +283,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.questions)
     @rule()
     def the_node_answers(self) -> None:
-        """The question on its way is answered; reports tell the truth of that moment."""
+        """The question on its way is answered; a report is true at that moment."""
         question = self.questions.pop()
         match question:
             case Greet():
@@ -331,6 +331,6 @@ class ReportingPropertyTests(SynchronousTestCase):
 
     def test_the_node_always_catches_up(self) -> None:
         """Whatever is lost on the way, the last word is the truth."""
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Conversation, settings=settings(max_examples=150, deadline=None)
         )

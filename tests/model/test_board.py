@@ -169,7 +169,9 @@ class BoardTests(SynchronousTestCase):
         self.board.departed("p1", 1, 1.0)
         self.board.registered(who(), 2)
         self.board.reported("p1", 2, report(0, out=1), 2.0)
-        self.assertEqual((True, 1, 1), (self.row().connected, self.row().nproc, self.row().ckout))
+        self.assertEqual(
+            (True, 1, 1), (self.row().connected, self.row().nproc, self.row().ckout)
+        )
         self.assertEqual(Gauge(1, 1), self.board.frame(2.0).hosts)
 
     def test_departing_without_a_word_leaves_nothing(self) -> None:
@@ -184,7 +186,9 @@ class BoardTests(SynchronousTestCase):
         """Two processes busy one after the other never held both their peaks."""
         self.tell(report(0, out=8))
         self.tell(report(0, out=0), who("p2"))
-        self.board.reported("p1", 1, report(1, out=0, closed=tuple(range(8)), base=0), 1.0)
+        self.board.reported(
+            "p1", 1, report(1, out=0, closed=tuple(range(8)), base=0), 1.0
+        )
         self.board.reported("p2", 1, report(1, base=0, out=6), 2.0)
         self.assertEqual((8, 8), (self.row().maxconn, self.row().maxckout))
         self.assertEqual(Gauge(6, 8), self.board.frame(2.0).checkouts)
@@ -204,7 +208,11 @@ class BoardTests(SynchronousTestCase):
 
     def test_rows_are_ordered_by_host_and_name(self) -> None:
         """Each program on each host has its row."""
-        for token, host, program in (("a", "h2", "x"), ("b", "h1", "y"), ("c", "h1", "x")):
+        for token, host, program in (
+            ("a", "h2", "x"),
+            ("b", "h1", "y"),
+            ("c", "h1", "x"),
+        ):
             self.tell(report(0), who(token, host, program))
         self.assertEqual(
             [("h1", "x"), ("h1", "y"), ("h2", "x")],
@@ -226,7 +234,7 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(["api"], [row.progname for row in board.frame(101.0).programs])
 
     def test_rows_are_capped_and_the_longest_departed_goes_first(self) -> None:
-        """A fleet of one-off names cannot fill the memory; what was dropped is counted."""
+        """One-off names cannot fill the memory; what was dropped is counted."""
         board = self.board = Board("default", "node1", max_programs=3)
         for number in range(5):
             self.tell(report(0), who(f"p{number}", program=f"job{number}"))
@@ -319,9 +327,7 @@ class Fleet(RuleBasedStateMachine):
         self.linked[token] = told.sequence
         if lost:
             return
-        verdict = self.board.reported(
-            token, self.registration[token], told, self.now
-        )
+        verdict = self.board.reported(token, self.registration[token], told, self.now)
         if verdict is Verdict.WHOLE_WANTED:
             told = ledger.whole(told.sequence + 1, self.now, 1.0)
             self.linked[token] = told.sequence
@@ -342,7 +348,9 @@ class Fleet(RuleBasedStateMachine):
         assert frame.hosts.current == int(bool(self.told))
         for row in frame.programs:
             mine = [
-                each for token, each in self.told.items() if self.names[token] == row.progname
+                each
+                for token, each in self.told.items()
+                if self.names[token] == row.progname
             ]
             assert (row.nproc, row.conn) == (len(mine), sum(each[0] for each in mine))
             assert row.connected is bool(mine)
@@ -357,6 +365,6 @@ class BoardPropertyTests(SynchronousTestCase):
 
     def test_sums_are_true_whatever_happens(self) -> None:
         """Lost reports, new links and late losses never make a sum untrue."""
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Fleet, settings=settings(max_examples=100, deadline=None)
         )

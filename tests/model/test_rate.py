@@ -65,9 +65,7 @@ class RateTests(SynchronousTestCase):
 
     @given(
         st.lists(
-            st.tuples(
-                st.floats(0.05, 40.0), st.integers(0, 1000), st.floats(0.0, 1.0)
-            ),
+            st.tuples(st.floats(0.05, 40.0), st.integers(0, 1000), st.floats(0.0, 1.0)),
             min_size=1,
             max_size=40,
         )

@@ -79,13 +79,29 @@ class Lines:
         return self.seen
 
 
+def ran(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with nothing to read; its status and output."""
+    return subprocess.run(
+        [str(each) for each in command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+
+
 class Running:
     """One process, its output line by line, and its certain end."""
 
     def __init__(
-        self, command: Sequence[str | Path], env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
-        """Start ``command`` with this process's environment and ``env``."""
+        """Start ``command`` in ``cwd``, with this process's environment and ``env``."""
         self.process = subprocess.Popen(
             [str(each) for each in command],
             stdin=subprocess.PIPE,
@@ -94,6 +110,7 @@ class Running:
             text=True,
             bufsize=1,
             env={**os.environ, "PYTHONPATH": "", **(env or {})},
+            cwd=cwd,
         )
         assert self.process.stdin and self.process.stdout and self.process.stderr
         self.out = Lines(self.process.stdout)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import tempfile
 from contextlib import ExitStack
+
 import sqlalchemy
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -22,8 +23,8 @@ PROCESSES = 2
 #: What each process runs first. ``counts`` is the pools' own word: connections open and
 #: connections checked out. Three things a pool does not know are added or left out: the
 #: record of an invalidated connection counts as idle, but has no connection; a detached
-#: connection is open; and so is one that was out when its pool was disposed of, which is
-#: idle in that pool when it comes back, until the pool is collected.
+#: connection is open; and so is one that was out when its pool was disposed of, which
+#: is idle in that pool when it comes back, until the pool is collected.
 SETUP = """
 import gc, weakref
 from sqlalchemy import create_engine, event, pool, text
@@ -94,7 +95,7 @@ class NumbersTests(SynchronousTestCase):
     def live(
         self, applications: list[Application], history: list[str], server: Server | None
     ) -> None:
-        """Live through a history, all processes in step, and compare after each step."""
+        """Live through a history, processes in step, and compare after each step."""
         for step in history:
             expected = [0, 0]
             for application in applications:
@@ -106,15 +107,17 @@ class NumbersTests(SynchronousTestCase):
             except AssertionError as error:
                 raise AssertionError(f"after {step!r}: {error}") from None
             if server is not None:
-                same = eventually(
-                    lambda: len(server.sessions()) == expected[0], within=WITHIN
-                )
-                self.assertTrue(same, f"after {step!r}: {server.sessions()}")
+                self.agree(server, expected[0], step)
         for application in applications:
             status, said = application.leave()
             self.assertEqual(0, status)
             # psycopg complains of what a disposed pool leaves to the collector.
             self.assertEqual([], [line for line in said if "connmon" in line])
+
+    def agree(self, server: Server, connections: int, step: str) -> None:
+        """The server's own list has as many connections."""
+        same = eventually(lambda: len(server.sessions()) == connections, WITHIN)
+        self.assertTrue(same, f"after {step!r}: {server.sessions()}")
 
     def test_mariadb(self) -> None:
         """PyMySQL, on a real MariaDB whose process list agrees."""
@@ -124,7 +127,7 @@ class NumbersTests(SynchronousTestCase):
         self.live([self.start(url, options) for _ in range(PROCESSES)], HISTORY, server)
 
     def test_postgresql(self) -> None:
-        """psycopg 3, on a real PostgreSQL whose list of backends agrees.
+        """Psycopg 3, on a real PostgreSQL whose list of backends agrees.
 
         SQLAlchemy 1.4 has no dialect for it; asyncpg is tested on each elsewhere.
         """

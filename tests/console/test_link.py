@@ -1,0 +1,397 @@
+"""Tests of the viewer's link: one node after another, on a clock, in memory."""
+
+from __future__ import annotations
+
+import errno
+from random import Random
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.config import Address
+from connmon.console.link import Failed, Uplink
+from connmon.console.options import Target
+from connmon.wire import commands
+from connmon.wire.link import refusal
+from tests.console.fakes import a_frame, a_row
+from tests.console.nodes import Eye, Met, Resolver
+
+ADDRESSES = tuple(Address(f"10.0.0.{number}", 5800) for number in (1, 2, 3))
+INTERVAL = 2.0
+
+
+class UplinkTestCase(SynchronousTestCase):
+    """An uplink over IP addresses on a reactor in memory."""
+
+    def setUp(self) -> None:
+        """A viewer, and no uplink yet."""
+        self.reactor = MemoryReactorClock()
+        self.reactor.installNameResolver(Resolver())
+        self.eye = Eye()
+        self.tried: list[str] = []
+
+    def start(
+        self, *addresses: Address, service: str = "default", interval: float = INTERVAL
+    ) -> Uplink:
+        """An uplink that looks for a node."""
+        uplink = Uplink(
+            self.reactor,
+            self.eye,
+            Target(service, addresses or ADDRESSES),
+            interval,
+            Random(1),
+        )
+        uplink.start()
+        self.addCleanup(self.check_end, uplink)
+        self.reactor.advance(0)
+        return uplink
+
+    def check_end(self, uplink: Uplink) -> None:
+        """Whatever happened before, stopping leaves nothing behind."""
+        told = list(self.eye.told)
+        uplink.stop()
+        uplink.stop()
+        self.reactor.advance(0)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual(told, self.eye.told)
+
+    def attempt(self) -> Any:
+        """What is being connected to; it is taken off the reactor's list."""
+        (client,) = self.reactor.tcpClients
+        del self.reactor.tcpClients[:]
+        host, port, factory = client[:3]
+        self.tried.append(f"{host}:{port}")
+        return factory
+
+    def unreachable(self, why: Exception | None = None) -> None:
+        """The node being connected to cannot be reached."""
+        factory = self.attempt()
+        failure = Failure(why or error.ConnectionRefusedError(errno.ECONNREFUSED))
+        factory.clientConnectionFailed(None, failure)
+        # The endpoint waits for that long before it looks for another address.
+        self.reactor.advance(0.3)
+        self.reactor.advance(0)
+
+    def meet(self, **how: Any) -> Met:
+        """The node being connected to accepts."""
+        return Met(self.reactor, self.attempt(), **how)
+
+
+class SeekingTests(UplinkTestCase):
+    """Until a node shows a frame."""
+
+    def test_the_conversation_and_the_first_frame(self) -> None:
+        """Hello and Subscribe, then frames are passed on with their address."""
+        self.start(ADDRESSES[0])
+        met = self.meet()
+        self.assertEqual(
+            [
+                ("Hello", 1, 1, commands.CONSOLE, "default"),
+                ("Subscribe", commands.PROGRAMS, INTERVAL),
+            ],
+            met.node.heard,
+        )
+        frames = [a_frame(node=name) for name in ("a", "b")]
+        for frame in frames:
+            self.assertEqual({}, met.feed(frame))
+        self.assertEqual([(frame, ADDRESSES[0]) for frame in frames], self.eye.seen)
+        self.assertEqual([], self.eye.told)
+
+    def test_any_service(self) -> None:
+        """Who was given an address only asks for no service."""
+        self.start(ADDRESSES[0], service="")
+        self.assertEqual("", self.meet().node.heard[0][4])
+
+    def test_every_node_is_tried_before_that_is_told(self) -> None:
+        """Once each, at once after one another, with each one's reason."""
+        self.start()
+        self.unreachable()
+        self.unreachable(error.NoRouteError(errno.EHOSTUNREACH))
+        self.assertEqual([], self.eye.told)
+        self.unreachable(error.TimeoutError())
+        self.assertEqual({str(each) for each in ADDRESSES}, set(self.tried))
+        self.assertEqual(
+            [
+                (
+                    f"tried {self.tried[0]} (connection refused), "
+                    f"{self.tried[1]} (no route to host), "
+                    f"{self.tried[2]} (no connection in time)"
+                )
+            ],
+            self.eye.told,
+        )
+
+    def test_the_viewer_may_say_to_go_on(self) -> None:
+        """After a pause that grows, over all nodes anew."""
+        self.start(*ADDRESSES[:2])
+        for round_ in range(1, 6):
+            for _ in range(2):
+                self.reactor.advance(4.0)
+                self.unreachable()
+            self.assertEqual(round_, len(self.eye.told))
+        self.assertEqual([], self.reactor.tcpClients)
+        self.assertEqual(10, len(self.tried))
+        self.assertTrue(all(line.count("(") == 2 for line in self.eye.told))
+
+    def test_the_viewer_may_say_to_stop(self) -> None:
+        """Nothing more is tried then."""
+        self.eye.patience = 0
+        self.start(*ADDRESSES[:2])
+        self.unreachable()
+        self.unreachable()
+        self.reactor.advance(100.0)
+        self.assertEqual([], self.reactor.tcpClients)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_reasons_in_plain_words(self) -> None:
+        """As short as they can be said, and without a full stop."""
+        for why, words in (
+            (error.ConnectionRefusedError(errno.ECONNREFUSED), "connection refused"),
+            (error.ConnectError(errno.ENETUNREACH, "x"), "network is unreachable"),
+            (error.TimeoutError(), "no connection in time"),
+            (error.DNSLookupError("x"), "unknown host name"),
+            (ValueError("invalid hostname: x"), "invalid hostname: x"),
+            (ValueError(), "ValueError"),
+        ):
+            self.setUp()
+            self.start(ADDRESSES[0])
+            self.unreachable(why)
+            self.assertEqual([f"tried 10.0.0.1:5800 ({words})"], self.eye.told)
+
+    def test_an_unknown_host_name(self) -> None:
+        """A name that no resolver knows is a node that cannot be reached."""
+        self.start(Address("nosuch.invalid", 5800))
+        self.assertEqual(
+            ["tried nosuch.invalid:5800 (unknown host name)"], self.eye.told
+        )
+
+    def test_a_connection_that_is_not_made_in_time(self) -> None:
+        """A host that does not answer is given up after five seconds."""
+        self.start(ADDRESSES[0])
+        (client,) = self.reactor.tcpClients
+        self.assertEqual(5.0, client[3])
+
+    def test_a_refusal_is_told_in_the_nodes_words(self) -> None:
+        """The next node is tried, as this one was of no use."""
+        self.start(*ADDRESSES[:2])
+        met = self.meet(refusal=commands.ServiceRefused("this node is of 'x'"))
+        self.assertTrue(met.node.ended)
+        self.reactor.advance(0)
+        self.unreachable()
+        self.assertEqual(
+            [
+                (
+                    f"tried {self.tried[0]} (this node is of 'x'), "
+                    f"{self.tried[1]} (connection refused)"
+                )
+            ],
+            self.eye.told,
+        )
+
+    def test_a_node_that_says_nothing(self) -> None:
+        """Five seconds are enough for an answer and a first frame."""
+        for how in ({"silent": True}, {}):
+            self.setUp()
+            self.start(ADDRESSES[0])
+            met = self.meet(**how)
+            self.reactor.advance(commands.ANSWER_SECONDS - 0.1)
+            self.assertFalse(met.node.ended)
+            self.reactor.advance(0.1)
+            met.pump.flush()
+            self.assertTrue(met.node.ended)
+            self.assertEqual(
+                ["tried 10.0.0.1:5800 (no word for 5 seconds)"], self.eye.told
+            )
+
+    def test_a_node_that_hangs_up_before_it_answers(self) -> None:
+        """Told like any other end, in plain words."""
+        self.start(ADDRESSES[0])
+        self.meet(silent=True).hang_up()
+        self.assertEqual(["tried 10.0.0.1:5800 (it closed the link)"], self.eye.told)
+
+    def test_what_is_no_node_is_told_as_that(self) -> None:
+        """Someone else may listen on the port."""
+        self.start(ADDRESSES[0])
+        met = self.meet(silent=True)
+        met.node.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        met.pump.flush()
+        self.assertEqual(
+            ["tried 10.0.0.1:5800 (it broke the protocol: bytes that are not AMP)"],
+            self.eye.told,
+        )
+
+    def test_an_answer_that_cannot_be_read(self) -> None:
+        """A malformed greeting is the node's mistake, and told as one."""
+        self.start(ADDRESSES[0])
+        met = self.meet(silent=True)
+        met.node.transport.write(b"\x00\x07_answer\x00\x011\x00\x00")
+        met.pump.flush()
+        (told,) = self.eye.told
+        self.assertIn("(it broke the protocol: Hello: no argument", told)
+
+
+class LiveTests(UplinkTestCase):
+    """While frames come, and after."""
+
+    def live(self, *addresses: Address, **how: Any) -> tuple[Uplink, Met]:
+        """An uplink that has shown a frame."""
+        uplink = self.start(*addresses, **how)
+        met = self.meet()
+        met.feed(a_frame())
+        return uplink, met
+
+    def test_the_end_of_the_link_is_told_and_another_node_found(self) -> None:
+        """At once, without a word of exhaustion, since not all were tried."""
+        _, met = self.live(*ADDRESSES[:2])
+        met.hang_up()
+        self.assertEqual([f"lost {self.tried[0]} (it closed the link)"], self.eye.told)
+        self.reactor.advance(0)
+        again = self.meet()
+        again.feed(a_frame(node="other"))
+        self.assertEqual(2, len(self.eye.seen))
+        self.assertEqual(self.tried[1], str(self.eye.seen[1][1]))
+        self.assertEqual(1, len(self.eye.told))
+
+    def test_all_nodes_are_tried_again_after_a_loss(self) -> None:
+        """Also the one that was lost, before the viewer is asked whether to go on."""
+        _, met = self.live()
+        met.hang_up()
+        del self.tried[:], self.eye.told[:]
+        self.reactor.advance(0)
+        for _ in range(3):
+            self.assertEqual([], self.eye.told)
+            self.unreachable()
+        self.assertEqual({str(each) for each in ADDRESSES}, set(self.tried))
+        self.assertEqual(1, len(self.eye.told))
+
+    def test_what_failed_before_does_not_count_after_a_loss(self) -> None:
+        """A node that could not be reached at first is tried like the others."""
+        self.start()
+        self.unreachable()
+        met = self.meet()
+        met.feed(a_frame())
+        met.hang_up()
+        self.reactor.advance(0)
+        del self.eye.told[:]
+        for _ in range(3):
+            self.assertEqual([], self.eye.told)
+            self.unreachable()
+        self.assertEqual(1, len(self.eye.told))
+
+    def test_a_large_frame_is_taken(self) -> None:
+        """The greeting's tighter limit ends with it."""
+        _, met = self.live()
+        rows = [a_row(f"host-{number:0100}") for number in range(700)]
+        self.assertEqual({}, met.feed(a_frame(rows)))
+        self.assertEqual(rows, list(self.eye.seen[-1][0].programs))
+
+    def test_silence_is_a_loss(self) -> None:
+        """A node owes a frame each interval; five seconds more and it is given up."""
+        _, met = self.live(interval=10.0)
+        self.reactor.advance(14.9)
+        self.assertEqual({}, met.feed(a_frame()))
+        self.reactor.advance(14.9)
+        self.assertFalse(met.node.ended)
+        self.reactor.advance(0.1)
+        met.pump.flush()
+        self.assertTrue(met.node.ended)
+        self.assertEqual(
+            [f"lost {self.tried[0]} (no word for 15 seconds)"], self.eye.told
+        )
+
+    def test_a_frame_that_is_none_is_a_loss(self) -> None:
+        """A node that breaks the protocol is left."""
+        _, met = self.live()
+        met.node.callRemote(commands.Feed, payload=b"\xff").addErrback(refusal)
+        met.pump.flush()
+        self.assertTrue(met.node.ended)
+        (told,) = self.eye.told
+        self.assertIn("(it broke the protocol: ", told)
+
+    def test_nothing_is_shown_after_stop(self) -> None:
+        """The link is closed at once."""
+        uplink, met = self.live()
+        uplink.stop()
+        met.pump.flush()
+        self.assertTrue(met.node.ended)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], self.eye.told)
+
+    def test_our_own_bug_is_logged_and_no_reason_to_hurry(self) -> None:
+        """It neither passes for the node's nor makes us ask again without a pause."""
+        _, met = self.live(ADDRESSES[0])
+        self.eye.breaks = True
+        self.assertEqual("internal error", met.feed(a_frame()))
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+        self.assertEqual(["lost 10.0.0.1:5800 (internal error)"], self.eye.told)
+        for _ in range(3):
+            self.reactor.advance(4.0)
+            self.meet().feed(a_frame())
+            self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+            self.assertEqual("tried 10.0.0.1:5800 (internal error)", self.eye.told[-1])
+        self.reactor.advance(0)
+        self.assertEqual([], self.reactor.tcpClients)
+
+
+class StopTests(UplinkTestCase):
+    """Stopping, wherever it finds the uplink; see ``check_end`` too."""
+
+    def test_while_connecting(self) -> None:
+        """The attempt is given up, and what comes of it later is not wanted."""
+        uplink = self.start(ADDRESSES[0])
+        factory = self.attempt()
+        uplink.stop()
+        self.assertEqual([], self.reactor.getDelayedCalls())
+        factory.clientConnectionFailed(None, Failure(error.ConnectionRefusedError()))
+        self.assertEqual([], self.eye.told)
+
+    def test_while_pausing(self) -> None:
+        """The next round does not begin."""
+        uplink = self.start(ADDRESSES[0])
+        self.unreachable()
+        self.assertEqual(1, len(self.reactor.getDelayedCalls()))
+        uplink.stop()
+        self.reactor.advance(10.0)
+        self.assertEqual([], self.reactor.tcpClients)
+
+    def test_while_greeting(self) -> None:
+        """The link is closed, and nobody is told of it."""
+        uplink = self.start(ADDRESSES[0])
+        met = self.meet(silent=True)
+        uplink.stop()
+        met.pump.flush()
+        self.assertTrue(met.node.ended)
+        self.assertEqual([], self.eye.told)
+
+    def test_by_the_viewer_within_its_own_turn(self) -> None:
+        """A viewer that has had enough of a frame, or of trying, may say so itself."""
+        uplink = self.start(ADDRESSES[0])
+        self.patch(self.eye, "shown", lambda frame, address: uplink.stop())
+        met = self.meet()
+        met.feed(a_frame())
+        self.assertTrue(met.node.ended)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], self.eye.told)
+
+    def test_by_the_viewer_when_exhausted(self) -> None:
+        """What it answers does not matter then."""
+        uplink = self.start(ADDRESSES[0])
+
+        def exhausted(tried: tuple[Failed, ...]) -> bool:
+            uplink.stop()
+            return True
+
+        self.patch(self.eye, "exhausted", exhausted)
+        self.unreachable()
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+
+class FailedTests(SynchronousTestCase):
+    """A node that could not be used, in a message."""
+
+    def test_address_and_reason(self) -> None:
+        """IPv6 in brackets, the reason in parentheses."""
+        self.assertEqual("[::1]:5800 (why)", str(Failed(Address("::1", 5800), "why")))

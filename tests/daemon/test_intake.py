@@ -1,0 +1,602 @@
+"""Tests of a node's links: what is taken, what is refused, and what a mistake costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.protocols.amp import AmpBox
+
+from connmon import __version__
+from connmon.daemon.intake import NodeLink
+from connmon.model.records import Identity
+from connmon.model.summary import Gauge
+from connmon.wire import commands
+from connmon.wire.codec import decode_report
+from tests.daemon.fakes import BareTransport, NodeTestCase, Talk, a_report
+
+
+class GreetingTests(NodeTestCase):
+    """Who is let in."""
+
+    def test_the_node_says_what_it_is(self) -> None:
+        """The answer names version, service, node, incarnation and software."""
+        self.assertEqual(
+            {
+                "version": commands.VERSION,
+                "service": "default",
+                "node": "node1",
+                "incarnation": "inc",
+                "software": __version__,
+            },
+            self.talk().hello(),
+        )
+
+    def test_an_empty_service_is_any_service(self) -> None:
+        """Someone who was given only an address takes whatever is there."""
+        talk = self.talk()
+        self.assertEqual("default", talk.hello(service="")["service"])
+        self.assertTrue(talk.is_open)
+
+    def test_a_newer_side_is_answered_with_our_version(self) -> None:
+        """The highest version that both know is spoken."""
+        answer = self.talk().hello(version=commands.VERSION + 7)
+        self.assertEqual(commands.VERSION, answer["version"])
+
+    def test_no_version_in_common_is_refused(self) -> None:
+        """Both too new and too old are told which versions are spoken here."""
+        for version, oldest in ((9, 2), (0, 0)):
+            talk = self.talk()
+            told = talk.hello(version=version, oldest=oldest)
+            self.assertEqual(
+                f"protocol versions {oldest} to {version} offered, 1 to 1 spoken here",
+                told,
+            )
+            self.assertFalse(talk.is_open)
+            self.assertEqual(
+                [f"link from 10.0.0.1:5555 closed: refused, {told}"], self.logged()
+            )
+
+    def test_the_error_of_a_refusal_has_its_code(self) -> None:
+        """Other programs go by the code, people by the text."""
+        for code, changes in (
+            (commands.VersionRefused, {"version": 0}),
+            (commands.ServiceRefused, {"service": "other"}),
+            (commands.RoleRefused, {"role": commands.PEER}),
+        ):
+            talk = self.talk()
+            arguments: dict[str, Any] = {
+                "version": 1,
+                "oldest": 1,
+                "role": commands.CLIENT,
+                "service": "",
+                "software": "",
+            }
+            caught: list[Any] = []
+            talk.caller.callRemote(
+                commands.Hello, **{**arguments, **changes}
+            ).addErrback(caught.append)
+            talk.pump.flush()
+            self.assertEqual([code], [failure.type for failure in caught])
+
+    def test_another_service_is_refused(self) -> None:
+        """A node of one service does not take the reports of another."""
+        talk = self.talk()
+        told = talk.hello(service="other")
+        self.assertEqual("this node is of service 'default', not 'other'", told)
+        self.assertFalse(talk.is_open)
+        self.assertEqual(
+            [f"link from 10.0.0.1:5555 closed: refused, {told}"], self.logged()
+        )
+
+    def test_other_roles_are_refused(self) -> None:
+        """Peers are not spoken to by this version, nor is anybody unheard of."""
+        for role in (commands.PEER, "", "Client"):
+            talk = self.talk()
+            told = talk.hello(role)
+            self.assertEqual(f"links of role {role!r} are not served here", told)
+            self.assertFalse(talk.is_open)
+
+    def test_what_was_sent_along_with_a_refused_greeting_is_not_heard(self) -> None:
+        """A refusal is final, also for what came in the same read."""
+        talk = self.talk()
+        for service in ("other", "default"):
+            talk.caller.callRemote(
+                commands.Hello,
+                version=1,
+                oldest=1,
+                role=commands.CONSOLE,
+                service=service,
+                software="",
+            ).addErrback(lambda failure: None)
+        talk.pump.flush()
+        self.assertFalse(talk.is_open)
+        self.assertEqual(1, len(self.logged()))
+
+    def test_who_does_not_greet_is_hung_up_on(self) -> None:
+        """Ten seconds are enough for a first word."""
+        talk = self.talk()
+        self.pass_time(commands.GREETING_SECONDS - 0.1)
+        self.assertTrue(talk.is_open)
+        self.pass_time(0.2)
+        self.assertFalse(talk.is_open)
+        self.assertEqual(
+            ["link from 10.0.0.1:5555 closed: silent for 10 seconds"], self.logged()
+        )
+
+    def test_who_comes_and_goes_without_a_word_is_not_logged(self) -> None:
+        """A probe of the port is no news."""
+        self.talk().hang_up()
+        self.assertEqual([], self.logged())
+
+
+class ClientTests(NodeTestCase):
+    """From registration to departure."""
+
+    def test_a_process_is_shown_from_its_first_report(self) -> None:
+        """Hello, Register and Report end on the board."""
+        talk = self.talk()
+        talk.hello()
+        self.assertEqual({"interval": 1.0}, talk.register())
+        self.assertEqual(
+            {"whole": False, "interval": 1.0}, talk.report(a_report(out=2, idle=3))
+        )
+        (row,) = self.frame().programs
+        self.assertEqual(
+            ("ctl1", "nova-api", True, 1, 5, 2),
+            (row.hostname, row.progname, row.connected, row.nproc, row.conn, row.ckout),
+        )
+
+    def test_coming_and_going_is_logged(self) -> None:
+        """One line each, with host, program and pid."""
+        talk = self.client()
+        talk.report(a_report())
+        talk.hang_up()
+        self.assertEqual(
+            [
+                "client ctl1 nova-api[42] joined from 10.0.0.1:5555",
+                "client ctl1 nova-api[42] left: closed its link",
+            ],
+            self.logged(),
+        )
+
+    def test_names_are_harmless_in_the_log(self) -> None:
+        """What a process calls itself cannot steer the terminal a log is read on."""
+        talk = self.talk()
+        talk.hello()
+        talk.register(hostname="a\x1b[2Jb", program="c\nd")
+        self.assertEqual(
+            [r"client a\x1b[2Jb c\nd[42] joined from 10.0.0.1:5555"], self.logged()
+        )
+
+    def test_a_closed_link_makes_the_process_gone(self) -> None:
+        """Its row stays, with nothing in it."""
+        talk = self.client()
+        talk.report(a_report(out=2))
+        talk.hang_up()
+        frame = self.frame()
+        self.assertEqual(Gauge(0, 1), frame.processes)
+        self.assertEqual(Gauge(0, 2), frame.checkouts)
+        self.assertFalse(frame.programs[0].connected)
+
+    def test_silence_closes_the_link_and_makes_the_process_gone(self) -> None:
+        """75 seconds without a word are the end."""
+        talk = self.client()
+        talk.report(a_report(out=2))
+        self.logged()
+        self.pass_time(commands.SILENCE_SECONDS - 0.1)
+        self.assertTrue(talk.is_open)
+        self.assertEqual(1, self.frame().processes.current)
+        self.pass_time(0.2)
+        self.assertFalse(talk.is_open)
+        self.assertEqual(0, self.frame().processes.current)
+        self.assertEqual(
+            ["client ctl1 nova-api[42] left: silent for 75 seconds"], self.logged()
+        )
+
+    def test_each_report_is_a_word(self) -> None:
+        """A process that reports now and then stays."""
+        talk = self.client()
+        for sequence in range(5):
+            self.pass_time(commands.SILENCE_SECONDS - 1)
+            talk.report(a_report(sequence))
+        self.assertTrue(talk.is_open)
+        self.pass_time(commands.SILENCE_SECONDS)
+        self.assertFalse(talk.is_open)
+
+    def test_the_whole_is_wanted_after_a_gap(self) -> None:
+        """A delta on a version not held is answered by asking for everything."""
+        talk = self.client()
+        talk.report(a_report(0, out=3))
+        gap = talk.report(a_report(2, base=1, out=9))
+        self.assertEqual({"whole": True, "interval": 1.0}, gap)
+        self.assertEqual(3, self.frame().checkouts.current)
+        whole = talk.report(a_report(3, out=4))
+        self.assertEqual({"whole": False, "interval": 1.0}, whole)
+        self.assertEqual(4, self.frame().checkouts.current)
+
+    def test_a_registration_that_is_not_newer_is_superseded(self) -> None:
+        """The code tells the process that another link of its own replaced this one."""
+        self.client(registration=5)
+        self.logged()
+        for registration in (4, 5):
+            talk = self.talk()
+            talk.hello()
+            self.assertEqual(
+                f"registration {registration} comes too late",
+                talk.register(registration),
+            )
+            self.assertFalse(talk.is_open)
+            self.assertEqual(
+                [
+                    (
+                        "link from 10.0.0.1:5555 closed: "
+                        f"refused, registration {registration} comes too late"
+                    )
+                ],
+                self.logged(),
+            )
+
+    def test_an_older_links_end_does_not_undo_a_newer_registration(self) -> None:
+        """A process that moved to another link is not gone when the old one closes."""
+        old = self.client(registration=1)
+        old.report(a_report(out=1))
+        new = self.client(registration=2)
+        new.report(a_report(out=2))
+        self.logged()
+        old.hang_up()
+        self.assertEqual(Gauge(1, 1), self.frame().processes)
+        self.assertEqual(2, self.frame().checkouts.current)
+        self.assertEqual(
+            ["client ctl1 nova-api[42] left an older link: closed its link"],
+            self.logged(),
+        )
+
+    def test_an_older_links_report_is_not_believed(self) -> None:
+        """Once a newer link registered, the older one is closed when it speaks."""
+        old = self.client(registration=1)
+        new = self.client(registration=2)
+        new.report(a_report(out=2))
+        self.logged()
+        self.assertEqual(
+            "a report that is older than what is known", old.report(a_report(out=9))
+        )
+        self.assertFalse(old.is_open)
+        self.assertTrue(new.is_open)
+        self.assertEqual(2, self.frame().checkouts.current)
+        self.assertEqual(
+            [
+                (
+                    "client ctl1 nova-api[42] left an older link: "
+                    "a report that is older than what is known"
+                )
+            ],
+            self.logged(),
+        )
+
+    def test_a_large_report_is_taken_after_the_greeting(self) -> None:
+        """The greeting's tighter limit ends with it."""
+        talk = self.client()
+        talk.report(a_report(idle=5000))
+        self.assertEqual(5000, self.frame().connections.current)
+
+    def test_a_repeated_report_closes_the_link(self) -> None:
+        """A sequence number is used once."""
+        talk = self.client()
+        talk.report(a_report(3))
+        talk.report(a_report(3))
+        self.assertFalse(talk.is_open)
+
+    def test_a_process_that_never_reported_leaves_no_row(self) -> None:
+        """A registration alone is not worth remembering."""
+        self.client().hang_up()
+        self.assertEqual((), self.frame().programs)
+
+
+class ConsoleTests(NodeTestCase):
+    """What a console gets."""
+
+    def test_a_frame_at_once_and_then_at_its_pace(self) -> None:
+        """Hello and Subscribe are followed by frames of what is true then."""
+        console = self.console()
+        self.assertEqual({}, console.subscribe(2.0))
+        self.assertEqual(1, len(console.caller.frames))
+        self.client().report(a_report(out=2))
+        self.pass_time(2.0)
+        self.assertEqual(
+            [0, 2], [each.checkouts.current for each in console.caller.frames]
+        )
+
+    def test_consoles_are_not_bound_to_speak(self) -> None:
+        """A console that only looks on is not hung up on for its silence."""
+        console = self.console()
+        console.subscribe(60.0)
+        self.pass_time(10 * commands.SILENCE_SECONDS)
+        self.assertTrue(console.is_open)
+
+    def test_a_second_subscription_replaces_the_first(self) -> None:
+        """It begins at once, at its own pace."""
+        console = self.console()
+        console.subscribe(10.0)
+        console.subscribe(1.0)
+        self.assertEqual(2, len(console.caller.frames))
+        for _ in range(10):
+            self.pass_time(1.0)
+        self.assertEqual(12, len(console.caller.frames))
+
+    def test_many_subscriptions_are_still_one_unanswered_frame(self) -> None:
+        """A console that asks without answering is not sent more and more."""
+        console = self.console()
+        console.caller.slow = True
+        for _ in range(5):
+            console.subscribe(1.0)
+            self.pass_time(1.0)
+        self.assertEqual(1, len(console.caller.frames))
+        console.caller.unanswered.pop().callback({})
+        self.pass_time(0)
+        self.assertEqual(2, len(console.caller.frames))
+
+    def test_coming_and_going_is_logged(self) -> None:
+        """One line each; nothing is sent to a console that left."""
+        console = self.console()
+        console.subscribe(1.0)
+        console.hang_up()
+        self.assertEqual(
+            [
+                "console 10.0.0.9:5555 joined",
+                "console 10.0.0.9:5555 left: closed its link",
+            ],
+            self.logged(),
+        )
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_frames_of_every_size_arrive(self) -> None:
+        """A picture larger than one AMP value is shown like any other."""
+        for number in range(700):
+            process = Identity(f"p{number}", f"host-{number:0100}", "api", number)
+            self.board.registered(process, 1)
+            report = decode_report(a_report())
+            self.board.reported(process.process, 1, report, 0.0)
+        console = self.console()
+        console.subscribe()
+        self.assertEqual([self.frame()], console.caller.frames)
+
+
+class MistakeTests(NodeTestCase):
+    """Each mistake costs its own link one log line, and nobody else anything."""
+
+    def check(
+        self, expected: str, prepare: Callable[[], Talk], *wrong: Callable[[Talk], Any]
+    ) -> None:
+        """Make the mistakes; the first is told, logged once and closes its link."""
+        other, looker = self.client("other"), self.console()
+        other.report(a_report(out=1))
+        talk = prepare()
+        self.logged()
+        for each in wrong:
+            each(talk)
+        self.assertFalse(talk.is_open)
+        self.assertEqual([expected], self.logged())
+        self.assertEqual(
+            {"whole": False, "interval": 1.0}, other.report(a_report(1, out=2))
+        )
+        looker.subscribe()
+        self.assertEqual(2, looker.caller.frames[-1].checkouts.current)
+
+    def greeted(self) -> Talk:
+        """A client that has greeted."""
+        talk = self.talk()
+        talk.hello()
+        return talk
+
+    def test_a_second_hello(self) -> None:
+        """The greeting comes once."""
+        self.check(
+            "link from 10.0.0.1:5555 closed: a second Hello",
+            self.greeted,
+            lambda talk: self.assertEqual("a second Hello", talk.hello()),
+        )
+
+    def test_a_second_register(self) -> None:
+        """A link stands for one process."""
+        self.check(
+            "client ctl1 nova-api[42] left: a second Register",
+            self.client,
+            lambda talk: talk.register(2),
+        )
+
+    def test_commands_before_hello(self) -> None:
+        """Nothing is said before the greeting."""
+        for say in (
+            lambda talk: talk.register(),
+            lambda talk: talk.subscribe(),
+        ):
+            talk = self.talk()
+            say(talk)
+            self.assertFalse(talk.is_open)
+            self.assertEqual(1, len(self.logged()))
+
+    def test_a_report_before_register(self) -> None:
+        """Nobody is known to have sent it."""
+        self.check(
+            "link from 10.0.0.1:5555 closed: a Report before Register",
+            self.greeted,
+            lambda talk: talk.report(a_report()),
+        )
+
+    def test_a_report_from_a_console(self) -> None:
+        """A console has nothing to report."""
+        self.check(
+            "console 10.0.0.9:5555 left: a Report before Register",
+            self.console,
+            lambda talk: talk.report(a_report()),
+        )
+
+    def test_a_client_that_subscribes(self) -> None:
+        """Frames are for consoles."""
+        self.check(
+            "client ctl1 nova-api[42] left: "
+            "a command for the role of a console, out of turn",
+            self.client,
+            lambda talk: talk.subscribe(),
+        )
+
+    def test_a_console_that_registers(self) -> None:
+        """Processes are clients."""
+        self.check(
+            "console 10.0.0.9:5555 left: "
+            "a command for the role of a client, out of turn",
+            self.console,
+            lambda talk: talk.register(),
+        )
+
+    def test_an_unknown_view(self) -> None:
+        """Only the views of the specification are shown."""
+        self.check(
+            "console 10.0.0.9:5555 left: no view 'pools'",
+            self.console,
+            lambda talk: talk.subscribe(view="pools"),
+        )
+
+    def test_a_bad_payload(self) -> None:
+        """A report that is none is not taken, and neither is what follows it."""
+        self.check(
+            "client ctl1 nova-api[42] left: a payload of format 9, expected 1",
+            self.client,
+            lambda talk: talk.report(b"\x9b" + bytes([9] * 11)),
+        )
+
+    def test_several_mistakes_in_one_read_are_one_line(self) -> None:
+        """After the first mistake nothing more is heard."""
+
+        def twice(talk: Talk) -> None:
+            for _ in range(3):
+                answer = talk.caller.callRemote(commands.Report, payload=b"")
+                answer.addErrback(lambda failure: None)
+            talk.caller.transport.write(b"\xff\xff")
+            talk.pump.flush()
+
+        self.check(
+            "link from 10.0.0.1:5555 closed: a Report before Register",
+            self.greeted,
+            twice,
+        )
+
+    def test_rubbish_after_registration(self) -> None:
+        """Bytes that are not AMP end the link like any other mistake."""
+
+        def scream(talk: Talk) -> None:
+            talk.caller.transport.write(b"GET / HTTP/1.1\r\n\r\n")
+            talk.pump.flush()
+
+        self.check(
+            "client ctl1 nova-api[42] left: bytes that are not AMP",
+            self.client,
+            scream,
+        )
+
+    def test_commands_of_peers_are_unknown(self) -> None:
+        """They are specified, and not spoken."""
+
+        def digest(talk: Talk) -> None:
+            talk.caller.callRemote(commands.Digest, payload=b"").addErrback(
+                lambda failure: None
+            )
+            talk.pump.flush()
+
+        self.check(
+            "link from 10.0.0.1:5555 closed: unknown command b'Digest'",
+            self.greeted,
+            digest,
+        )
+
+    def test_who_does_not_take_the_refusal_is_hung_up_on(self) -> None:
+        """A console that reads nothing any more does not keep its link by that."""
+        talk = self.console()
+        box = AmpBox(_command=b"Report", _ask=b"9", payload=b"")
+        talk.end.dataReceived(box.serialize())
+        ended: list[str] = []
+        talk.end.transport.abortConnection = lambda: ended.append("aborted")
+        self.clock.advance(commands.ANSWER_SECONDS)
+        self.assertEqual(["aborted"], ended)
+
+    def test_our_own_bug_costs_the_link_only(self) -> None:
+        """It is logged with its traceback, and the other side learns nothing of it."""
+
+        def broken(*arguments: Any) -> Any:
+            raise ZeroDivisionError("oh")
+
+        talk = self.client()
+        talk.report(a_report())
+        self.logged()
+        self.patch(self.board, "reported", broken)
+        self.assertEqual("internal error", talk.report(a_report(1)))
+        self.assertFalse(talk.is_open)
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+        self.assertEqual(
+            [
+                "while answering 10.0.0.1:5555",
+                "client ctl1 nova-api[42] left: internal error",
+            ],
+            self.logged(),
+        )
+        self.assertEqual(0, self.frame().processes.current)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["Hello", "Register", "Report", "Subscribe", "Feed"]),
+                st.dictionaries(
+                    st.sampled_from(
+                        [
+                            "version",
+                            "oldest",
+                            "role",
+                            "service",
+                            "software",
+                            "process",
+                            "hostname",
+                            "program",
+                            "pid",
+                            "registration",
+                            "payload",
+                            "view",
+                            "interval",
+                        ]
+                    ),
+                    st.sampled_from(
+                        [b"1", b"-1", b"nan", b"", b"client", b"console", b"\xff"]
+                    ),
+                ),
+            ),
+            max_size=6,
+        )
+    )
+    def test_no_conversation_harms_the_node(
+        self, boxes: list[tuple[str, dict[str, bytes]]]
+    ) -> None:
+        """Whatever is said, nothing is raised, and at the end nothing is left."""
+        end = NodeLink(self.node)
+        transport = BareTransport(end)
+        for number, (command, arguments) in enumerate(boxes):
+            box = AmpBox(_command=command.encode(), _ask=b"%d" % number)
+            box.update((key.encode(), value) for key, value in arguments.items())
+            if transport.connected:
+                end.dataReceived(box.serialize())
+        if transport.connected:
+            transport.loseConnection()
+        self.assertEqual([], self.clock.getDelayedCalls())
+        self.assertEqual(0, self.frame().processes.current)
+        self.assertEqual(0, len(self.flushLoggedErrors()))
+
+    def test_an_ipv6_address_is_logged_in_brackets(self) -> None:
+        """The port is told from the address."""
+        end = NodeLink(self.node)
+        BareTransport(end)
+        end.dataReceived(b"\x16\x03\x01")
+        self.assertEqual(
+            ["link from [::1]:5555 closed: bytes that are not AMP"], self.logged()
+        )
