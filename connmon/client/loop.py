@@ -33,6 +33,10 @@ except IndexError:
     from crochet import EventLoop  # type: ignore[attr-defined]
 
 
+LAST_LOOK_SECONDS = 0.005
+"""How long a fork looks whether a thread that was late to stop has stopped."""
+
+
 class Loop(EventLoop):  # type: ignore[misc]
     """One reactor in one real, daemonic thread, that can be parked around a fork."""
 
@@ -83,8 +87,13 @@ class Loop(EventLoop):  # type: ignore[misc]
         if parked:
             self.start()
         else:
-            # It is busy and will crash when it is done: have it run again then.
+            # It is busy and will stop when it is done: have it run again then. It may
+            # also have stopped since, or be about to.
             self._resume = True
+            if self._ended.acquire(True, LAST_LOOK_SECONDS):
+                self._ended.release()
+                self._resume = False
+                self.start()
 
     def abandon(self) -> None:
         """After a fork, in the child: the thread is not here, close its descriptors."""

@@ -1,0 +1,96 @@
+"""Tests of the reporting thread: a real one, parked, resumed and ended."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.client import native
+from connmon.client.loop import Loop
+
+
+class LoopTests(SynchronousTestCase):
+    """The thread stops and goes on when asked, and however late it is."""
+
+    def setUp(self) -> None:
+        """A loop that runs, and ends with the test."""
+        self.loop = Loop(native.find())
+        self.loop.start()
+        self.addCleanup(self.loop.reactor.abandon)
+        self.addCleanup(self.loop.end, 5.0)
+
+    def works(self) -> bool:
+        """Whether a call is made in the thread."""
+        called = threading.Event()
+        self.loop.call(called.set)
+        return called.wait(5.0)
+
+    def test_calls_are_made_in_another_thread(self) -> None:
+        """Not in the caller's."""
+        seen: list[int] = []
+        done = threading.Event()
+        self.loop.call(lambda: (seen.append(threading.get_ident()), done.set()))
+        self.assertTrue(done.wait(5.0))
+        self.assertNotEqual([threading.get_ident()], seen)
+
+    def test_a_failing_call_does_not_end_the_thread(self) -> None:
+        """Twisted logs it; what the uplink calls is guarded and never gets so far."""
+        self.loop.call(lambda: 1 // 0)
+        self.assertTrue(self.works())
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_parked_and_resumed(self) -> None:
+        """Many times over; what was asked meanwhile is done afterwards."""
+        for _ in range(20):
+            parked = self.loop.park(5.0)
+            called = threading.Event()
+            self.loop.call(called.set)
+            self.assertTrue(parked)
+            self.assertFalse(called.is_set())
+            self.loop.unpark(parked)
+            self.assertTrue(called.wait(5.0))
+
+    def test_too_busy_to_park(self) -> None:
+        """A thread that is late to stop goes on by itself when it is done."""
+        busy, release = threading.Event(), threading.Event()
+        self.loop.call(lambda: (busy.set(), release.wait(5.0)))
+        self.assertTrue(busy.wait(5.0))
+        parked = self.loop.park(0.01)
+        self.assertFalse(parked)
+        self.loop.unpark(parked)
+        release.set()
+        self.assertTrue(self.works())
+
+    def test_stopped_between_parking_and_resuming(self) -> None:
+        """A thread that stops just after it was given up on is started again."""
+        busy, release = threading.Event(), threading.Event()
+        self.loop.call(lambda: (busy.set(), release.wait(5.0)))
+        self.assertTrue(busy.wait(5.0))
+        parked = self.loop.park(0.01)
+        release.set()
+        self.assertTrue(self.loop._ended.acquire(True, 5.0))
+        self.loop._ended.release()
+        self.loop.unpark(parked)
+        self.assertTrue(self.works())
+
+    def test_ended(self) -> None:
+        """Within the time given, and for good."""
+        self.assertTrue(self.loop.end(5.0))
+
+    def test_no_global_reactor_is_involved(self) -> None:
+        """Neither installed nor claimed as the I/O thread."""
+        from twisted.python import threadable
+
+        reactor = sys.modules["twisted.internet"].__dict__.get("reactor")
+        self.assertIsNot(self.loop.reactor, reactor)
+        self.assertNotEqual(self.loop_ident(), threadable.ioThread)
+
+    def loop_ident(self) -> int:
+        """The thread's number."""
+        seen: list[int] = []
+        done = threading.Event()
+        self.loop.call(lambda: (seen.append(threading.get_ident()), done.set()))
+        done.wait(5.0)
+        return seen[0]
