@@ -21,6 +21,31 @@ class LoopTests(SynchronousTestCase):
         self.addCleanup(self.loop.reactor.abandon)
         self.addCleanup(self.loop.end, 5.0)
 
+    def ident(self) -> int:
+        """The thread's number."""
+        seen: list[int] = []
+        done = threading.Event()
+
+        def look() -> None:
+            seen.append(threading.get_ident())
+            done.set()
+
+        self.loop.call(look)
+        self.assertTrue(done.wait(5.0))
+        return seen[0]
+
+    def occupy(self) -> threading.Event:
+        """Have the thread busy until the event is set."""
+        busy, release = threading.Event(), threading.Event()
+
+        def work() -> None:
+            busy.set()
+            release.wait(5.0)
+
+        self.loop.call(work)
+        self.assertTrue(busy.wait(5.0))
+        return release
+
     def works(self) -> bool:
         """Whether a call is made in the thread."""
         called = threading.Event()
@@ -29,11 +54,7 @@ class LoopTests(SynchronousTestCase):
 
     def test_calls_are_made_in_another_thread(self) -> None:
         """Not in the caller's."""
-        seen: list[int] = []
-        done = threading.Event()
-        self.loop.call(lambda: (seen.append(threading.get_ident()), done.set()))
-        self.assertTrue(done.wait(5.0))
-        self.assertNotEqual([threading.get_ident()], seen)
+        self.assertNotEqual(threading.get_ident(), self.ident())
 
     def test_a_failing_call_does_not_end_the_thread(self) -> None:
         """Twisted logs it; what the uplink calls is guarded and never gets so far."""
@@ -54,9 +75,7 @@ class LoopTests(SynchronousTestCase):
 
     def test_too_busy_to_park(self) -> None:
         """A thread that is late to stop goes on by itself when it is done."""
-        busy, release = threading.Event(), threading.Event()
-        self.loop.call(lambda: (busy.set(), release.wait(5.0)))
-        self.assertTrue(busy.wait(5.0))
+        release = self.occupy()
         parked = self.loop.park(0.01)
         self.assertFalse(parked)
         self.loop.unpark(parked)
@@ -65,9 +84,7 @@ class LoopTests(SynchronousTestCase):
 
     def test_stopped_between_parking_and_resuming(self) -> None:
         """A thread that stops just after it was given up on is started again."""
-        busy, release = threading.Event(), threading.Event()
-        self.loop.call(lambda: (busy.set(), release.wait(5.0)))
-        self.assertTrue(busy.wait(5.0))
+        release = self.occupy()
         parked = self.loop.park(0.01)
         release.set()
         self.assertTrue(self.loop._ended.acquire(True, 5.0))
@@ -85,12 +102,4 @@ class LoopTests(SynchronousTestCase):
 
         reactor = sys.modules["twisted.internet"].__dict__.get("reactor")
         self.assertIsNot(self.loop.reactor, reactor)
-        self.assertNotEqual(self.loop_ident(), threadable.ioThread)
-
-    def loop_ident(self) -> int:
-        """The thread's number."""
-        seen: list[int] = []
-        done = threading.Event()
-        self.loop.call(lambda: (seen.append(threading.get_ident()), done.set()))
-        done.wait(5.0)
-        return seen[0]
+        self.assertNotEqual(self.ident(), threadable.ioThread)
