@@ -48,10 +48,13 @@ def main(argv: Sequence[str], program: str) -> int:
     given = parser.parse_args(list(argv))
     fleet = Fleet(tempfile.mkdtemp(prefix="connmon-demo-"))
     try:
+        if has_screen():
+            print("starting a node and some programs ...", file=sys.stderr)
         address = fleet.start_node(_node_options(given, fleet.write_config()))
         for name, count in PROGRAMS:
             for _ in range(count):
                 fleet.start_program(name, address)
+        fleet.await_programs()
         return _watch(address, given.seconds)
     except ConfigError as error:
         print(f"{program}: {error}", file=sys.stderr)
@@ -117,6 +120,12 @@ class Fleet:
         """Start one process of a program."""
         self._start("program", name, self._directory, str(address))
 
+    def await_programs(self) -> None:
+        """Wait until each has connected to its database, or has ended."""
+        for program in self._processes[1:]:
+            assert program.stdout is not None
+            program.stdout.readline()
+
     def end(self) -> None:
         """End every process and remove every file."""
         for process in self._processes:
@@ -137,7 +146,7 @@ class Fleet:
             process = subprocess.Popen(
                 [sys.executable, "-m", "connmon.demo.child", *arguments],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if arguments[0] == "node" else log,
+                stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 start_new_session=True,

@@ -25,7 +25,10 @@ def run(name: str, directory: str, address: str) -> None:
         "payments": payments,
         "nightly-report": nightly_report,
     }[name]
-    life(_engine(name, directory, address))
+    engine = _engine(name, directory, address)
+    engine.connect().close()
+    print("ready", flush=True)
+    life(engine)
 
 
 def shop_api(engine: Engine) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon.demo.main import PROGRAMS
 from tests.console.fakes import AS_FOUND, TAKEN_OVER, Emulator
 from tests.whole.fleet import BIN, WITHIN, NotSeen, Running, row_of
 from tests.whole.servers import eventually, free_port
@@ -168,9 +169,13 @@ class PipeTests(DemoCase):
         demo = self.demo("--seconds", "3")
         self.assertEqual(0, demo.wait())
         self.assertEqual(([], []), self.left())
-        frames = [line for line in demo.out.rest() if line.startswith("connmon ")]
+        lines = demo.out.rest()
+        frames = [line for line in lines if line.startswith("connmon ")]
         self.assertEqual(3, len(frames))
         self.assertTrue(frames[0].startswith("connmon default@node1 "), frames)
+        last = "".join(lines[lines.index(frames[-1]) :])
+        for program, _ in PROGRAMS:
+            self.assertIn(program, last)
         self.assertEqual([], demo.err.rest())
 
     def test_killed(self) -> None:
