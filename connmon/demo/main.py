@@ -138,6 +138,8 @@ class Fleet:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:

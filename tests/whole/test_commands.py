@@ -476,7 +476,7 @@ class ChoiceTests(Place, SynchronousTestCase):
             self.assertIn(named, done.stderr.splitlines()[-1])
 
     def test_node_dies(self) -> None:
-        """A batch goes on with the other node; without any it says so, and ends."""
+        """A batch goes on with the other node; without any it ends. One line each."""
         ports = (free_port(), free_port())
         config = self.config(service("default", *ports))
         nodes = {
@@ -494,8 +494,9 @@ class ChoiceTests(Place, SynchronousTestCase):
 
         nodes[second].process.kill()
         self.assertEqual(1, batch.wait())
-        last = batch.err.rest()[-1]
-        self.assertTrue(last.startswith("connmon: no daemon reached, tried "), last)
+        on, end = batch.err.rest()
+        self.assertIn(f"going on with 127.0.0.1:{ports[second == 'node2']}", on)
+        self.assertIn("; no daemon reached, tried ", end)
 
     def test_only_node_dies(self) -> None:
         """A batch that has no other node ends with status 1, and says why."""
@@ -505,7 +506,9 @@ class ChoiceTests(Place, SynchronousTestCase):
             batch.out.until(lambda line: True)
             node.process.kill()
             self.assertEqual(1, batch.wait())
-        self.assertIn(f"no daemon reached, tried {node.address}", batch.err.rest()[-1])
+        (said,) = batch.err.rest()
+        self.assertIn(f"lost {node.address} (", said)
+        self.assertIn(f"; no daemon reached, tried {node.address} (", said)
 
     def test_address(self) -> None:
         """Given an address, service and node are the node's own; -s is verified."""
