@@ -246,7 +246,8 @@ class Application(Running):
         """Start it; ``flags`` are for the interpreter."""
         super().__init__(
             [sys.executable, *flags, "-c", APPLICATION, setup],
-            env={"PYTHONWARNINGS": "error", **(env or {})},
+            # What it leaves open is its own affair, and told on some Pythons.
+            env={"PYTHONWARNINGS": "error,ignore::ResourceWarning", **(env or {})},
         )
         self._answer()
 
