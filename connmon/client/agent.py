@@ -29,6 +29,9 @@ FLUSH_SECONDS = 0.4
 END_SECONDS = 0.1
 """How long it then waits for the thread."""
 
+FORK_SECONDS = 1.0
+"""How long a fork waits for another thread's fork."""
+
 PARK_SECONDS = 0.05
 """How long a fork waits for the thread to step aside."""
 
@@ -80,7 +83,7 @@ class Here:
         self._native = native.find()
         self._starting = self._native.allocate_lock()
         self._forking = self._native.allocate_lock()
-        self._parked: dict[int, bool] = {}
+        self._forking_thread: int | None = None
         self._over = False
 
     def agent(self, destination: Destination) -> Agent:
@@ -154,23 +157,34 @@ class Here:
     def before_fork(self) -> None:
         """Have the thread step aside, so that it is not in the middle of anything."""
         with suppress(Exception):
-            if self._loop is None or self.pid != os.getpid():
+            loop = self._loop
+            if loop is None or self._over or self.pid != os.getpid():
                 return
-            if self._forking.acquire(True, 1.0):
-                self._parked[get_ident()] = self._loop.park(PARK_SECONDS)
+            if self._forking.acquire(True, FORK_SECONDS):
+                # Noted first: a signal handler of the host's may raise in the middle.
+                self._forking_thread = get_ident()
+                loop.end(PARK_SECONDS)
 
     def forked_parent(self) -> None:
         """Let the thread go on."""
-        parked = self._parked.pop(get_ident(), None)
-        if parked is None:
+        if self._forking_thread != get_ident():
             return
         try:
-            if self._loop is not None:
-                self._loop.unpark(parked)
-        except Exception as error:
-            self._give_up(error)
+            self._go_on()
+        except Exception:
+            # A signal handler of the host's raised in the middle: once more.
+            self._go_on()
         finally:
+            self._forking_thread = None
             self._forking.release()
+
+    def _go_on(self) -> None:
+        """Have the thread run again, or do without where the system gives none."""
+        try:
+            if self._loop is not None:
+                self._loop.start()
+        except RuntimeError as error:
+            self._give_up(error)
 
     def forked_child(self) -> None:
         """Be a new process: nothing of the parent's link or ledgers is ours."""

@@ -62,7 +62,7 @@ class _ClientLink(Link):
         self._uplink.linked(self)
 
     def violated(self, error: ProtocolError) -> None:
-        self._uplink.warn(f"the node broke the protocol: {error}")
+        self._uplink.warn(f"not a connmon node, or a broken one: {error}")
 
     def closed(self, reason: Failure) -> None:
         self._uplink.closed(self)
@@ -102,6 +102,8 @@ class Uplink:
         self._service = destination.service
         self._rule = reporting.Reporting()
         self._route = Route(destination.addresses, Random())
+        self._address = destination.addresses[0]
+        self._out_of_reach = False
         self._numeric: list[tuple[str, int]] = []
         self._link: _ClientLink | None = None
         self._alarm: Any = None
@@ -155,6 +157,7 @@ class Uplink:
 
     def warn(self, text: str) -> None:
         """Say something to the application's log, once for each text and few at all."""
+        text = f"{self._address}: {text}"
         if text not in self._warned and len(self._warned) < 10:
             self._warned.add(text)
             _log.warning("connmon: %s", text)
@@ -179,6 +182,7 @@ class Uplink:
                 self._set_alarm(at)
             case reporting.Settled():
                 self._route.arrived()
+                self._out_of_reach = False
             case reporting.Fold():
                 self._ledger.fold()
             case reporting.HangUp():
@@ -251,7 +255,7 @@ class Uplink:
 
         def refused(failure: Failure) -> None:
             if link is self._link and link is not None and link.transport is not None:
-                self.warn(f"refused by the node: {refusal(failure)}")
+                self.warn(f"refused: {refusal(failure)}")
                 self._hang_up()
 
         answer.addCallbacks(take, refused)
@@ -285,12 +289,17 @@ class Uplink:
         """Go on to the next node, after the pause the route asks for."""
         address, wait = self._route.next_hop()
         self._seeking = wait == 0.0
+        if wait and not self._out_of_reach:
+            # Not a warning: nodes are restarted, and the application works on.
+            self._out_of_reach = True
+            _log.info("connmon: no node reached, last tried %s", self._address)
         if self._leaving and not self._seeking:
             self._input(self._rule.finishing)
             return
         self._reactor.callLater(wait, self._guarded, self._try, address)
 
     def _try(self, address: Address) -> None:
+        self._address = address
         self._numeric = numeric(self._native, address)
         self._connect_next()
 

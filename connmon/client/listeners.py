@@ -27,18 +27,19 @@ from connmon.model.ledger import Connection, Ledger, Pool
 KEY = "connmon"
 """Where the token is, in a record's ``info``."""
 
-_MARK = "_connmon_watch"
-
 _log = logging.getLogger("connmon")
 
 
 class Token:
     """Lives and dies with one database connection."""
 
-    __slots__ = ("__weakref__", "connection", "detached", "handle", "ledger")
+    __slots__ = ("__weakref__", "connection", "detached", "handle", "ledger", "watch")
 
-    def __init__(self, ledger: Ledger, connection: Connection, handle: int) -> None:
+    def __init__(
+        self, watch: Watch, ledger: Ledger, connection: Connection, handle: int
+    ) -> None:
         """Stand for ``connection``; ``handle`` is the ``id()`` of the DBAPI's."""
+        self.watch = watch
         self.ledger = ledger
         self.connection = connection
         self.handle = handle
@@ -75,7 +76,6 @@ class Watch:
             "close_detached",
         ):
             event.listen(engine, name, getattr(self, name))
-        event.listen(engine, "engine_disposed", self.engine_disposed)
         finalize(engine, self.retired).atexit = False
 
     # SQLAlchemy's events; any thread.
@@ -83,7 +83,9 @@ class Watch:
     def connect(self, dbapi_connection: Any, record: Any) -> None:
         """A connection was made."""
         try:
-            self._open(dbapi_connection, record, monotonic())
+            token = record.info.get(KEY)
+            if token is None or token.handle != id(dbapi_connection):
+                self._open(dbapi_connection, record, monotonic())
         except Exception as error:
             self._broke(error)
 
@@ -94,8 +96,14 @@ class Watch:
             if getpid() != HERE.pid:
                 HERE.forked_child()
             token = record.info.get(KEY)
-            if token is None or token.ledger is not self._agent.ledger:
-                # Made before we listened, or inherited across a fork.
+            if token is None:
+                # Made before we listened.
+                token = self._open(dbapi_connection, record, now)
+            elif token.watch is not self:
+                # Two engines share the pool, and the other has counted it.
+                return
+            elif token.ledger is not self._agent.ledger:
+                # Inherited across a fork.
                 token = self._open(dbapi_connection, record, now)
             token.ledger.checked_out(token.connection, now)
         except Exception as error:
@@ -123,7 +131,7 @@ class Watch:
         """A connection was found, or declared, unusable; its closing follows."""
         try:
             token = record.info.get(KEY)
-            if token is not None:
+            if token is not None and token.watch is self:
                 token.ledger.invalidated(token.connection)
         except Exception as error:
             self._broke(error)
@@ -151,14 +159,8 @@ class Watch:
             found = self._detached.pop(id(dbapi_connection), None)
             token = None if found is None else found()
             if token is not None:
+                token.detached = None
                 token.ledger.closed(token.connection, monotonic())
-        except Exception as error:
-            self._broke(error)
-
-    def engine_disposed(self, engine: Any) -> None:
-        """The engine has a new pool, with the same listeners."""
-        try:
-            setattr(engine.pool, _MARK, True)
         except Exception as error:
             self._broke(error)
 
@@ -178,9 +180,11 @@ class Watch:
         if ledger is not self._ledger or self._pool is None:
             self._pool = ledger.pool(*self._facts)
             self._ledger = ledger
-        connection = ledger.opened(self._pool, now)
-        token = Token(ledger, connection, id(dbapi_connection))
+        connection = ledger.connection(self._pool, now)
+        # The token first, so that whatever is entered, its death undoes it.
+        token = Token(self, ledger, connection, id(dbapi_connection))
         record.info[KEY] = token
+        ledger.enter(connection)
         return token
 
     def _broke(self, error: Exception) -> None:
@@ -188,14 +192,6 @@ class Watch:
         if not self._failed:
             self._failed = True
             _log.warning("connmon: a pool event could not be noted: %r", error)
-
-
-def watch(engine: Engine, agent: Agent) -> None:
-    """Follow an engine's pool, unless it is already. The thread that made it."""
-    if getattr(engine.pool, _MARK, False):
-        return
-    setattr(engine.pool, _MARK, True)
-    Watch(agent, engine)
 
 
 def _facts(engine: Engine) -> tuple[str, str, int | None, int | None]:

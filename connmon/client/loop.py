@@ -33,10 +33,6 @@ except IndexError:
     from crochet import EventLoop  # type: ignore[attr-defined]
 
 
-LAST_LOOK_SECONDS = 0.005
-"""How long a fork looks whether a thread that was late to stop has stopped."""
-
-
 class Loop(EventLoop):  # type: ignore[misc]
     """One reactor in one real, daemonic thread, that can be parked around a fork."""
 
@@ -45,7 +41,7 @@ class Loop(EventLoop):  # type: ignore[misc]
         super().__init__(lambda: PrivateReactor(native), lambda *args: None)
         self._native = native
         self._ended: Lock = native.allocate_lock()
-        self._resume = False
+        self._wanted = False
         self._common_setup()
 
     @property
@@ -55,8 +51,13 @@ class Loop(EventLoop):  # type: ignore[misc]
         return reactor
 
     def start(self) -> None:
-        """Start the thread. Raises if the system has none to give."""
-        self._ended.acquire()
+        """Have the thread run, however it stands. Raises if the system gives none.
+
+        A thread that was told to stop and is not done yet sees that it is wanted again.
+        """
+        self._wanted = True
+        if not self._ended.acquire(False):
+            return
         try:
             self._native.start_new_thread(self._run, ())
         except BaseException:
@@ -69,7 +70,7 @@ class Loop(EventLoop):  # type: ignore[misc]
 
     def end(self, timeout: float) -> bool:
         """Stop the thread and wait; whether it ended within ``timeout`` seconds."""
-        self._resume = False
+        self._wanted = False
         self.call(self._reactor.crash)
         if not self._ended.acquire(True, timeout):
             return False
@@ -78,37 +79,29 @@ class Loop(EventLoop):  # type: ignore[misc]
         self._native.sleep(0.001)
         return True
 
-    def park(self, timeout: float) -> bool:
-        """Stop the thread for a fork; whether it stopped in time. See ``unpark``."""
-        return self.end(timeout)
-
-    def unpark(self, parked: bool) -> None:
-        """After a fork, in the parent: let the thread go on, however parking ended."""
-        if parked:
-            self.start()
-        else:
-            # It is busy and will stop when it is done: have it run again then. It may
-            # also have stopped since, or be about to.
-            self._resume = True
-            if self._ended.acquire(True, LAST_LOOK_SECONDS):
-                self._ended.release()
-                self._resume = False
-                self.start()
-
     def abandon(self) -> None:
         """After a fork, in the child: the thread is not here, close its descriptors."""
         self._reactor.abandon()
 
     def _run(self) -> None:
         """The thread's whole life."""
-        try:
-            while True:
+        while True:
+            try:
                 self._reactor.run(installSignalHandlers=False)
-                if not self._resume:
-                    break
-                self._resume = False
-        finally:
+            except BaseException:
+                self._ended.release()
+                raise
+            if self._is_wanted():
+                continue
             self._ended.release()
+            # Looked at again: whoever wanted it just before the release has left it to
+            # this thread, and whoever did just after has taken the lock for another.
+            if not self._is_wanted() or not self._ended.acquire(False):
+                return
+
+    def _is_wanted(self) -> bool:
+        """Whether the thread should run, as another thread may change at any time."""
+        return self._wanted
 
     def _startReapingProcesses(self) -> None:
         """Reap nothing: the stock method would import the global reactor."""

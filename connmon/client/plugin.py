@@ -172,14 +172,14 @@ def _install(engine: Engine, options: Mapping[str, Any]) -> None:
         # a failing import must not keep SQLAlchemy from making the engine.
         from connmon.client.agent import HERE
         from connmon.client.link import Destination
-        from connmon.client.listeners import watch
+        from connmon.client.listeners import Watch
 
         for name in options:
             if name not in OPTIONS:
                 _log.warning("connmon: unknown option %s is ignored", name)
         service, addresses = _addresses(options)
         program = options.get("connmon_program") or program_name()
-        watch(engine, HERE.agent(Destination(service, addresses, program)))
+        Watch(HERE.agent(Destination(service, addresses, program)), engine)
     except Exception as error:
         _log.warning("connmon does not watch this engine: %s", error)
 

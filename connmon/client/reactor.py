@@ -32,12 +32,12 @@ class _Client(tcp.Client):
         """Make the socket, and let the reactor know it for ``abandon``."""
         made = self.reactor.native.socket(self.addressFamily, self.socketType)
         made.setblocking(False)
-        self.reactor.sockets.add(made)
+        self.reactor.sockets[made] = _file(made.fileno())
         return made
 
     def _closeSocket(self, orderly: bool) -> None:
         """Close the socket, and let the reactor forget it."""
-        self.reactor.sockets.discard(self.socket)
+        self.reactor.sockets.pop(self.socket, None)
         super()._closeSocket(orderly)
 
 
@@ -63,6 +63,7 @@ class _Waker:
     def __init__(self, native: Native) -> None:
         self._native = native
         self.ends = os.pipe()
+        self._files = [_file(end) for end in self.ends]
         for end in self.ends:
             os.set_blocking(end, False)
 
@@ -85,10 +86,11 @@ class _Waker:
             self._native.read(self.ends[0], 4096)
 
     def connectionLost(self, reason: Any) -> None:
-        """Give both ends back."""
-        for end in self.ends:
+        """Give both ends back, if they are still ours."""
+        for end, file in zip(self.ends, self._files, strict=True):
             with suppress(OSError):
-                os.close(end)
+                if _file(end) == file:
+                    os.close(end)
 
 
 @implementer(IReactorFDSet)
@@ -106,7 +108,7 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
     def __init__(self, native: Native) -> None:
         """Open the waker's pipe; nothing else is acquired before something connects."""
         self.native = native
-        self.sockets: set[Any] = set()
+        self.sockets: dict[Any, tuple[int, int]] = {}
         self._poller = native.poll()
         self._reads: dict[int, Any] = {}
         self._writes: dict[int, Any] = {}
@@ -131,9 +133,13 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
         Only close(2), which leaves the parent's connection alone: no shutdown(2), no
         callback, no poll.
         """
-        for inherited in list(self.sockets):
+        for inherited, file in list(self.sockets.items()):
             with suppress(Exception):
-                inherited.close()
+                # The program may have closed it, and have another under its number.
+                if _file(inherited.fileno()) == file:
+                    inherited.close()
+                else:
+                    inherited.detach()
         if self.waker is not None:
             self.waker.connectionLost(None)
         self.waker = None
@@ -217,3 +223,9 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
         else:
             with suppress(KeyError):
                 self._poller.unregister(fd)
+
+
+def _file(fd: int) -> tuple[int, int]:
+    """What a descriptor number stands for now; raises ``OSError`` if nothing."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino

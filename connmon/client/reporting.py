@@ -16,8 +16,8 @@
                                        '---- send --------'
 
 One report is in flight at most. While an answer is awaited, its lateness is watched;
-while idle, only the heartbeat is; while offline, marks are folded away now and then so
-that nothing grows. Each state has exactly one alarm.
+while idle, only the heartbeat is; while offline, and while an answer is late, marks are
+folded away now and then so that nothing grows. Each state has exactly one alarm.
 
 Inputs say what happened, at ``now`` seconds of the process's monotonic clock, and
 return what must follow, in order.
@@ -33,6 +33,10 @@ from connmon.wire.commands import ANSWER_SECONDS, HEARTBEAT_SECONDS
 
 FOLD_SECONDS = 1.0
 """How long marks gather while there is no node to tell, in seconds."""
+
+
+SHORTEST_INTERVAL = 0.1
+"""Seconds left between two reports, whatever a node asks for."""
 
 
 class Phase(Enum):
@@ -74,7 +78,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The node has taken a report: it works."""
+    """The node took a report and was still there when the next was due: it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class Reporting:
         self._stirred: float | None = None
         self._sent_stirred: float | None = None
         self._finishing = False
+        self._overdue = 0.0
+        self._fresh = False
 
     def linked(self, now: float) -> list[Effect]:
         """A link to a node was made."""
@@ -129,24 +135,24 @@ class Reporting:
     def registered(self, interval: float, now: float) -> list[Effect]:
         """The node knows who we are; it gets everything."""
         self._expect(Phase.REGISTERING)
-        self._interval = interval
+        self._keep(interval)
         self._sequence = -1
         self._whole = True
+        self._fresh = True
         return self._send(now)
 
     def acknowledged(self, whole: bool, interval: float, now: float) -> list[Effect]:
         """The node answered a report; ``whole`` if it wants everything."""
         self._expect(Phase.REPORTING)
-        self._interval = interval
-        self._whole = whole
+        self._keep(interval)
         if whole:
             self._unsend()
-        else:
-            self._sent_stirred = None
+            self._whole = True
+        self._sent_stirred = None
         if self._finishing:
             return self._finish(now)
         self.phase = Phase.RESTING
-        return [Settled(), Alarm(now + interval)]
+        return [Alarm(now + self._interval)]
 
     def stirred(self, now: float) -> list[Effect]:
         """Something changed in the ledger, the first time since it was last read."""
@@ -165,11 +171,12 @@ class Reporting:
         if self.phase is Phase.IDLE:
             return self._send(now)
         if self.phase is Phase.RESTING:
-            if self._stirred is not None or self._whole:
-                return self._send(now)
-            self.phase = Phase.IDLE
-            return [Alarm(now + max(HEARTBEAT_SECONDS - self._interval, 0.0))]
-        return [HangUp(f"no answer within {ANSWER_SECONDS:.0f} seconds")]
+            return [Settled(), *self._rested(now)]
+        if now >= self._overdue:
+            return [HangUp(f"no answer within {ANSWER_SECONDS:.0f} seconds")]
+        # What is folded here is told by the next report, so that has to be whole.
+        self._whole = True
+        return [Fold(), self._look(now)]
 
     def lost(self, now: float) -> list[Effect]:
         """The link is gone, for whatever reason. Twice is once."""
@@ -177,7 +184,7 @@ class Reporting:
         self._unsend()
         if self._finishing:
             return [Alarm(None), Finish()]
-        return [Alarm(now + FOLD_SECONDS)]
+        return [Alarm(None), Fold()]
 
     def finishing(self, now: float) -> list[Effect]:
         """The process is about to end: tell what is left, without resting."""
@@ -200,6 +207,7 @@ class Reporting:
         self._sequence += 1
         self._sent_stirred, self._stirred = self._stirred, None
         send = Send(self._sequence, self._whole, span)
+        self._whole = False
         return self._await_answer(Phase.REPORTING, send, now)
 
     def _unsend(self) -> None:
@@ -212,7 +220,25 @@ class Reporting:
         self, phase: Phase, question: Question, now: float
     ) -> list[Effect]:
         self.phase = phase
-        return [question, Alarm(now + ANSWER_SECONDS)]
+        self._overdue = now + ANSWER_SECONDS
+        return [question, self._look(now)]
+
+    def _look(self, now: float) -> Alarm:
+        """When to look again whether an answer is overdue."""
+        return Alarm(min(now + FOLD_SECONDS, self._overdue))
+
+    def _rested(self, now: float) -> list[Effect]:
+        """The interval is over: the next report, or quiet until something stirs."""
+        if self._stirred is not None or self._whole or self._fresh:
+            # The second report follows the first whatever happens: two make a rate.
+            self._fresh = False
+            return self._send(now)
+        self.phase = Phase.IDLE
+        return [Alarm(now + max(HEARTBEAT_SECONDS - self._interval, 0.0))]
+
+    def _keep(self, interval: float) -> None:
+        """Keep the node's interval, as far as it makes sense."""
+        self._interval = min(max(interval, SHORTEST_INTERVAL), HEARTBEAT_SECONDS)
 
     def _expect(self, phase: Phase) -> None:
         if self.phase is not phase:

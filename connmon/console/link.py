@@ -139,11 +139,12 @@ class Uplink:
         self._expect_word(self._interval + commands.ANSWER_SECONDS)
         self._viewer.shown(frame, self._address)
         # Not before: a frame that cannot be shown must not count as success, for the
-        # next attempt would follow without a pause.
-        if not self._live:
-            self._live = True
-            self._tried = []
+        # next attempt would follow without a pause; nor must a node that shows one
+        # frame and leaves.
+        if self._live:
             self._route.arrived()
+        self._live = True
+        self._tried = []
 
     def closed(self, link: ConsoleLink, reason: str) -> None:
         """The link ended."""

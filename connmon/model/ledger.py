@@ -228,15 +228,24 @@ class Ledger:
         else:
             self._pools.pop(pool.id, None)
 
+    def connection(self, pool: Pool, now: float) -> Connection:
+        """A record for a connection just made; ``enter`` makes it count. Any thread."""
+        return Connection(next(self._connection_ids), pool, now)
+
     def opened(self, pool: Pool, now: float) -> Connection:
         """A connection was made. Any thread."""
-        connection = Connection(next(self._connection_ids), pool, now)
+        connection = self.connection(pool, now)
+        self.enter(connection)
+        return connection
+
+    def enter(self, connection: Connection) -> None:
+        """Count a connection from now on. Any thread."""
+        pool = connection.pool
         # A retired pool may still be used, through a copy of its engine.
         self._pools.setdefault(pool.id, pool)
         self._present.add(connection)
         pool.present.add(connection)
         self._mark(connection)
-        return connection
 
     def checked_out(self, connection: Connection, now: float) -> None:
         """A connection was taken from its pool. The thread that took it."""
@@ -273,14 +282,20 @@ class Ledger:
         self._mark(connection)
 
     def closed(self, connection: Connection, now: float) -> None:
-        """A connection is no more; told twice, it counts once. Any thread."""
-        if connection.closed:
+        """A connection is no more; told twice, it counts once. Any thread.
+
+        It is told twice as a rule, by its event and by the end of its token, so what
+        an exception from a signal handler cut short is made good.
+        """
+        pool = connection.pool
+        known = connection in self._present.open or connection in pool.present.open
+        if connection.closed and not known:
             return
         connection.state = _CLOSED
         connection.since = now
-        self._present.discard(connection)
-        connection.pool.present.discard(connection)
         self._mark(connection)
+        self._present.discard(connection)
+        pool.present.discard(connection)
 
     def unwatch(self) -> None:
         """Nobody will ever collect: stop keeping marks, so that nothing grows."""
@@ -293,9 +308,14 @@ class Ledger:
             return
         self._marked.add(changed)
         if self._quiet:
-            self._quiet = False
-            if not self._wake():
-                self._quiet = True
+            heard = self._quiet = False
+            try:
+                heard = self._wake()
+            finally:
+                # Also when a signal handler of the host's raises in the middle. If it
+                # was heard, the reporting thread may have set this already.
+                if not heard:
+                    self._quiet = True
 
     # The reporting thread.
 
@@ -308,7 +328,7 @@ class Ledger:
             clock,
             span,
             pools=tuple(pool.record() for pool in pools),
-            connections=tuple(each.record() for each in connections if not each.closed),
+            connections=_open_records(connections),
             closed=tuple(closed),
             dropped=tuple(dropped),
         )
@@ -316,7 +336,7 @@ class Ledger:
     def whole(self, sequence: int, clock: float, span: float) -> Report:
         """Everything, whatever was told before."""
         self._fold()
-        connections = [each for each in list(self._present.open) if not each.closed]
+        connections = list(self._present.open)
         for connection in connections:
             connection.announced = True
         return self._report(
@@ -325,7 +345,7 @@ class Ledger:
             clock,
             span,
             pools=tuple(pool.record() for pool in list(self._pools.values())),
-            connections=tuple(each.record() for each in connections),
+            connections=_open_records(connections),
         )
 
     def fold(self) -> None:
@@ -362,7 +382,7 @@ class Ledger:
         dropped = self._drop({pool for pool in pools if pool.retired})
         return (
             connections,
-            {each for each in pools if each.id not in dropped},
+            {each for each in pools if each.id in self._pools},
             closed,
             dropped,
         )
@@ -397,3 +417,9 @@ class Ledger:
             closed,
             dropped,
         )
+
+
+def _open_records(connections: list[Connection]) -> tuple[ConnectionRecord, ...]:
+    """The records of those that are open, each looked at once, for it may close."""
+    records = (each.record() for each in connections)
+    return tuple(each for each in records if each.state != _CLOSED)

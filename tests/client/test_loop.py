@@ -65,31 +65,36 @@ class LoopTests(SynchronousTestCase):
     def test_parked_and_resumed(self) -> None:
         """Many times over; what was asked meanwhile is done afterwards."""
         for _ in range(20):
-            parked = self.loop.park(5.0)
+            self.assertTrue(self.loop.end(5.0))
             called = threading.Event()
             self.loop.call(called.set)
-            self.assertTrue(parked)
             self.assertFalse(called.is_set())
-            self.loop.unpark(parked)
+            self.loop.start()
             self.assertTrue(called.wait(5.0))
 
     def test_too_busy_to_park(self) -> None:
         """A thread that is late to stop goes on by itself when it is done."""
         release = self.occupy()
-        parked = self.loop.park(0.01)
-        self.assertFalse(parked)
-        self.loop.unpark(parked)
+        self.assertFalse(self.loop.end(0.01))
+        self.loop.start()
         release.set()
         self.assertTrue(self.works())
 
     def test_stopped_between_parking_and_resuming(self) -> None:
         """A thread that stops just after it was given up on is started again."""
         release = self.occupy()
-        parked = self.loop.park(0.01)
+        self.loop.end(0.01)
         release.set()
         self.assertTrue(self.loop._ended.acquire(True, 5.0))
         self.loop._ended.release()
-        self.loop.unpark(parked)
+        self.loop.start()
+        self.assertTrue(self.works())
+
+    def test_stopped_and_wanted_at_any_moment(self) -> None:
+        """However stopping and wanting interleave, the thread works in the end."""
+        for number in range(300):
+            self.loop.end(0.00005 * (number % 7))
+            self.loop.start()
         self.assertTrue(self.works())
 
     def test_ended(self) -> None:

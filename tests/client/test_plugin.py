@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client import plugin
 from connmon.client.agent import HERE
+from connmon.client.listeners import Watch
 
 NOWHERE = "127.0.0.1:1"
 ADDRESS = f"connmon_addr={NOWHERE}"
@@ -24,7 +25,8 @@ ADDRESS = f"connmon_addr={NOWHERE}"
 
 def watched(engine: Engine) -> bool:
     """Whether an engine's pool events reach us."""
-    return getattr(engine.pool, "_connmon_watch", False) is True
+    listeners = [getattr(each, "__self__", None) for each in engine.pool.dispatch.close]
+    return any(isinstance(each, Watch) for each in listeners)
 
 
 def programs() -> set[str]:

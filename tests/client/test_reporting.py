@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client.reporting import (
     FOLD_SECONDS,
+    SHORTEST_INTERVAL,
     Alarm,
     Effect,
     Finish,
@@ -30,7 +31,7 @@ from connmon.errors import OutOfTurn
 from connmon.model.board import Board, Verdict
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import Identity
-from connmon.wire.commands import ANSWER_SECONDS, HEARTBEAT_SECONDS
+from connmon.wire.commands import HEARTBEAT_SECONDS
 
 
 class ReportingTests(SynchronousTestCase):
@@ -48,19 +49,19 @@ class ReportingTests(SynchronousTestCase):
         self.rule.acknowledged(False, 1.0, now)
 
     def go_idle(self) -> None:
-        """Live, and rested with nothing to say."""
-        self.go_live()
+        """Live, and rested with nothing to say, twice."""
+        self.go_live(-1.0)
+        self.rule.alarm(0.0)
+        self.rule.acknowledged(False, 1.0, 0.0)
         self.rule.alarm(1.0)
 
     def test_the_conversation_begins_whole(self) -> None:
         """Greeting, registration, and a first report of everything."""
-        late = Alarm(ANSWER_SECONDS)
-        self.assertEqual([Greet(), late], self.rule.linked(0.0))
-        self.assertEqual([Register(1), late], self.rule.welcomed(0.0))
-        self.assertEqual([Send(0, True, 0.0), late], self.rule.registered(2.0, 0.0))
-        self.assertEqual(
-            [Settled(), Alarm(2.5)], self.rule.acknowledged(False, 2.0, 0.5)
-        )
+        look = Alarm(FOLD_SECONDS)
+        self.assertEqual([Greet(), look], self.rule.linked(0.0))
+        self.assertEqual([Register(1), look], self.rule.welcomed(0.0))
+        self.assertEqual([Send(0, True, 0.0), look], self.rule.registered(2.0, 0.0))
+        self.assertEqual([Alarm(2.5)], self.rule.acknowledged(False, 2.0, 0.5))
 
     def test_each_link_is_a_new_registration(self) -> None:
         """Numbers count upwards over all links, and each begins whole."""
@@ -74,22 +75,31 @@ class ReportingTests(SynchronousTestCase):
         """And what follows within the interval waits for its end."""
         self.go_idle()
         self.assertEqual(
-            [Send(1, False, 0.0), Alarm(7.0 + ANSWER_SECONDS)], self.rule.stirred(7.0)
+            [Send(2, False, 0.0), Alarm(7.0 + FOLD_SECONDS)], self.rule.stirred(7.0)
         )
         self.assertEqual([], self.rule.stirred(7.1))
         self.rule.acknowledged(False, 1.0, 7.2)
         self.assertEqual(Phase.RESTING, self.rule.phase)
-        send = self.rule.alarm(8.2)[0]
+        settled, send, _ = self.rule.alarm(8.2)
+        self.assertEqual(Settled(), settled)
         assert isinstance(send, Send)
-        self.assertEqual((2, False), (send.sequence, send.whole))
+        self.assertEqual((3, False), (send.sequence, send.whole))
         self.assertAlmostEqual(1.1, send.span)
+
+    def test_a_second_report_follows_the_first(self) -> None:
+        """Whether or not something stirred: it takes two to make a rate."""
+        self.go_live()
+        self.assertEqual(Send(1, False, 0.0), self.rule.alarm(1.0)[1])
 
     def test_nothing_ticks_while_idle_but_the_heartbeat(self) -> None:
         """One timer, thirty seconds after the last report was answered."""
         self.go_live()
-        self.assertEqual([Alarm(HEARTBEAT_SECONDS)], self.rule.alarm(1.0))
+        self.rule.alarm(1.0)
+        self.rule.acknowledged(False, 1.0, 1.0)
+        at = 1.0 + HEARTBEAT_SECONDS
+        self.assertEqual([Settled(), Alarm(at)], self.rule.alarm(2.0))
         self.assertEqual(Phase.IDLE, self.rule.phase)
-        self.assertEqual(Send(1, False, 0.0), self.rule.alarm(HEARTBEAT_SECONDS)[0])
+        self.assertEqual(Send(2, False, 0.0), self.rule.alarm(at)[0])
 
     def test_one_report_in_flight(self) -> None:
         """Nothing is sent while an answer is awaited."""
@@ -109,13 +119,43 @@ class ReportingTests(SynchronousTestCase):
             reach(rule)
             self.assertEqual([HangUp], [type(each) for each in rule.alarm(5.0)])
 
+    def test_marks_are_folded_while_an_answer_is_late(self) -> None:
+        """So that nothing grows; what was folded is told by a whole report."""
+        self.go_idle()
+        self.rule.stirred(2.0)
+        self.assertEqual([Fold(), Alarm(4.0)], self.rule.alarm(3.0))
+        self.rule.stirred(3.1)
+        self.rule.acknowledged(False, 1.0, 3.2)
+        self.assertEqual(Send(3, True, 4.2 - 3.1), self.rule.alarm(4.2)[1])
+        self.rule.acknowledged(False, 1.0, 4.3)
+        self.rule.stirred(4.4)
+        self.assertEqual(Send(4, False, 5.3 - 4.4), self.rule.alarm(5.3)[1])
+
+    def test_a_node_that_takes_one_report_and_leaves_does_not_work(self) -> None:
+        """It has settled when it is still there at the time of the next report."""
+        self.rule.linked(0.0)
+        self.rule.welcomed(0.0)
+        self.rule.registered(1.0, 0.0)
+        self.assertNotIn(Settled(), self.rule.acknowledged(False, 1.0, 0.1))
+        self.assertNotIn(Settled(), self.rule.lost(0.2))
+
+    def test_an_interval_without_sense_is_not_kept(self) -> None:
+        """A node can ask neither for a flood nor for silence."""
+        self.go_idle()
+        for asked, kept in ((0.0, SHORTEST_INTERVAL), (1e8, HEARTBEAT_SECONDS)):
+            self.rule.stirred(2.0)
+            self.assertEqual(
+                [Alarm(2.0 + kept)], self.rule.acknowledged(False, asked, 2.0)
+            )
+            self.rule.alarm(2.0 + kept)
+
     def test_the_node_can_ask_for_everything(self) -> None:
         """The next report is whole, whether or not something stirred."""
         self.go_live()
         self.rule.alarm(1.0)
         self.rule.stirred(2.0)
         self.rule.acknowledged(True, 1.0, 2.1)
-        self.assertEqual(Send(2, True, 3.1 - 2.0), self.rule.alarm(3.1)[0])
+        self.assertEqual(Send(2, True, 3.1 - 2.0), self.rule.alarm(3.1)[1])
 
     def test_a_busy_node_slows_reporting_down(self) -> None:
         """The interval of the last answer holds."""
@@ -132,7 +172,7 @@ class ReportingTests(SynchronousTestCase):
         """The next report's span reaches back to the first change not yet told."""
         self.go_idle()
         self.rule.stirred(10.0)
-        self.rule.lost(12.0)
+        self.assertEqual([Alarm(None), Fold()], self.rule.lost(12.0))
         self.rule.linked(40.0)
         self.rule.welcomed(40.0)
         self.assertEqual(Send(0, True, 30.0), self.rule.registered(1.0, 40.0)[0])

@@ -258,6 +258,7 @@ class LiveTests(UplinkTestCase):
     def test_all_nodes_are_tried_again_after_a_loss(self) -> None:
         """Also the one that was lost, before the viewer is asked whether to go on."""
         _, met = self.live()
+        met.feed(a_frame())
         met.hang_up()
         del self.tried[:], self.eye.told[:]
         self.reactor.advance(0)
@@ -272,6 +273,7 @@ class LiveTests(UplinkTestCase):
         self.start()
         self.unreachable()
         met = self.meet()
+        met.feed(a_frame())
         met.feed(a_frame())
         met.hang_up()
         self.reactor.advance(0)

@@ -34,6 +34,19 @@ def left_open(reports: list[Report]) -> set[int]:
     return known
 
 
+class _BrokenSet(set[Connection]):
+    """A set whose first ``discard`` is interrupted."""
+
+    interrupted = False
+
+    def discard(self, connection: object) -> None:
+        """Be interrupted once."""
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+        super().discard(connection)
+
+
 class LedgerTests(SynchronousTestCase):
     """What is marked is reported, once and exactly."""
 
@@ -152,6 +165,44 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.retired(self.pool)
         self.assertEqual(0, self.woken)
         self.assertEqual((), self.ledger.whole(1, 1.0, 0.0).pools)
+
+    def test_a_dropped_pool_is_not_told_again(self) -> None:
+        """Though a late mark of its last connection comes after it was dropped."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        self.ledger.collect(1, 2.0, 0.0)
+        self.ledger.retired(self.pool)
+        self.ledger.closed(connection, 3.0)
+        self.assertEqual((self.pool.id,), self.ledger.collect(2, 4.0, 0.0).dropped)
+        self.ledger.invalidated(connection)
+        self.assertEqual((), self.ledger.collect(3, 5.0, 0.0).pools)
+
+    def test_a_closing_that_was_cut_short_is_made_good(self) -> None:
+        """A signal handler may raise anywhere; the token's end tells it again."""
+        connection = self.ledger.opened(self.pool, 1.0)
+        self.ledger.collect(1, 2.0, 0.0)
+        broken = _BrokenSet(self.pool.present.open)
+        self.pool.present.open = broken
+        self.assertRaises(KeyboardInterrupt, self.ledger.closed, connection, 3.0)
+        self.ledger.closed(connection, 4.0)
+        self.assertEqual((connection.id,), self.ledger.collect(2, 5.0, 0.0).closed)
+        self.assertEqual((), self.ledger.whole(3, 6.0, 0.0).connections)
+        self.assertEqual(set(), self.pool.present.open)
+
+    def test_a_wake_that_was_cut_short_is_tried_again(self) -> None:
+        """The ledger must not fall silent over an exception that is not ours."""
+        raised = iter((KeyboardInterrupt(), None))
+
+        def wake() -> bool:
+            error = next(raised)
+            if error is not None:
+                raise error
+            return True
+
+        ledger = Ledger(wake)
+        pool = a_pool(ledger)
+        self.assertRaises(KeyboardInterrupt, ledger.opened, pool, 1.0)
+        ledger.opened(pool, 1.0)
+        self.assertEqual([], list(raised))
 
     def test_unwatched_keeps_no_marks(self) -> None:
         """Where nobody will ever collect, a million connections leave nothing."""

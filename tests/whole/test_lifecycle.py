@@ -93,6 +93,7 @@ class LifecycleTests(SynchronousTestCase):
         parent.do(
             "pid = os.fork()\n"
             "if pid == 0:\n"
+            "    os.close(go)\n"
             "    engine.dispose(close=False)\n"
             "    mine = [engine.connect() for _ in range(2)]\n"
             "    os.read(wait, 1)\n"
