@@ -83,9 +83,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Close the link and look for another node, for the reason given."""
-
-    reason: str
+    """Close the link and look for another node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +171,7 @@ class Reporting:
         if self.phase is Phase.RESTING:
             return [Settled(), *self._rested(now)]
         if now >= self._overdue:
-            return [HangUp(f"no answer within {ANSWER_SECONDS:.0f} seconds")]
+            return [HangUp()]
         # What is folded here is told by the next report, so that has to be whole.
         self._whole = True
         return [Fold(), self._look(now)]

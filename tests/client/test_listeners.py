@@ -102,6 +102,29 @@ class WatchTests(SynchronousTestCase):
             connection.close()
             self.assertEqual(0, self.counts()[1])
 
+    def test_a_detach_event_that_finds_another_connection(self) -> None:
+        """The record was used again meanwhile: its new connection is not detached."""
+        engine = self.an_engine(poolclass=QueuePool)
+        watch = Watch(self.agent, engine)
+        connection: Any = engine.raw_connection()
+        watch.detach(object(), connection._connection_record)
+        self.assertEqual((1, 1, 1), self.counts())
+        connection.close()
+
+    def test_a_closed_detached_connection_leaves_the_book_alone(self) -> None:
+        """When it is dropped, another may have its number there."""
+        engine = self.an_engine(poolclass=QueuePool)
+        watch = Watch(self.agent, engine)
+        connection: Any = engine.raw_connection()
+        number = id(connection.dbapi_connection)
+        connection.detach()
+        other = watch._detached[number]
+        connection.close()
+        watch._detached[number] = other
+        del connection
+        gc.collect()
+        self.assertIn(number, watch._detached)
+
     def test_a_detached_connection_that_is_dropped(self) -> None:
         """No event tells of its end; its token does."""
         connection = self.queue().raw_connection()

@@ -90,6 +90,27 @@ class LoopTests(SynchronousTestCase):
         self.loop.start()
         self.assertTrue(self.works())
 
+    def test_wanted_just_before_it_is_gone(self) -> None:
+        """Whoever wants it then finds the lock taken, and leaves it to the thread."""
+        loop = self.loop
+        lock = loop._ended
+
+        class Late:
+            """The lock, let go just after somebody wanted the thread again."""
+
+            acquire = staticmethod(lock.acquire)
+
+            def release(self) -> None:
+                """Want it, then let go, this once."""
+                loop._ended = lock
+                loop.start()
+                lock.release()
+
+        loop._ended = Late()
+        loop._wanted = False
+        loop.call(loop.reactor.crash)
+        self.assertTrue(self.works())
+
     def test_stopped_and_wanted_at_any_moment(self) -> None:
         """However stopping and wanting interleave, the thread works in the end."""
         for number in range(300):

@@ -255,6 +255,15 @@ class LiveTests(UplinkTestCase):
         self.assertEqual(self.tried[1], str(self.eye.seen[1][1]))
         self.assertEqual(1, len(self.eye.told))
 
+    def test_a_node_that_shows_one_frame_and_leaves(self) -> None:
+        """It is linked to again after a pause, or both would do nothing else."""
+        _, met = self.live(ADDRESSES[0])
+        met.hang_up()
+        self.reactor.advance(0)
+        self.assertEqual([], self.reactor.tcpClients)
+        self.reactor.advance(1.0)
+        self.assertEqual(1, len(self.reactor.tcpClients))
+
     def test_all_nodes_are_tried_again_after_a_loss(self) -> None:
         """Also the one that was lost, before the viewer is asked whether to go on."""
         _, met = self.live()

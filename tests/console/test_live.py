@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from typing import Any
 
+from twisted.internet.task import LoopingCall
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -234,6 +235,10 @@ class RunTests(SynchronousTestCase):
         def meanwhile(reactor: Staged) -> None:
             met = Met(reactor, reactor.tcpClients.pop()[2])
             met.feed(a_frame([a_row(progname="nova-api")]))
+            calls: Any = reactor.getDelayedCalls()
+            waiting = [call.func for call in calls]
+            # The clock goes on while no frame comes.
+            self.assertTrue(any(isinstance(each, LoopingCall) for each in waiting))
             self.assertIn("nova-api", self.read(reactor))
             os.write(self.master, b"q")
             (reader,) = reactor.getReaders()

@@ -174,7 +174,9 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.closed(connection, 3.0)
         self.assertEqual((self.pool.id,), self.ledger.collect(2, 4.0, 0.0).dropped)
         self.ledger.invalidated(connection)
-        self.assertEqual((), self.ledger.collect(3, 5.0, 0.0).pools)
+        late = self.ledger.collect(3, 5.0, 0.0)
+        self.assertEqual((), late.pools)
+        self.assertEqual(Counters(0, 1, 1, 1), late.counters)
 
     def test_a_closing_that_was_cut_short_is_made_good(self) -> None:
         """A signal handler may raise anywhere; the token's end tells it again."""
