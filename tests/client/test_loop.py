@@ -94,6 +94,7 @@ class LoopTests(SynchronousTestCase):
         """Whoever wants it then finds the lock taken, and leaves it to the thread."""
         loop = self.loop
         lock = loop._ended
+        released = threading.Event()
 
         class Late:
             """The lock, let go just after somebody wanted the thread again."""
@@ -105,10 +106,12 @@ class LoopTests(SynchronousTestCase):
                 loop._ended = lock
                 loop.start()
                 lock.release()
+                released.set()
 
         loop._ended = Late()
         loop._wanted = False
         loop.call(loop.reactor.crash)
+        self.assertTrue(released.wait(5.0))
         self.assertTrue(self.works())
 
     def test_stopped_and_wanted_at_any_moment(self) -> None:
