@@ -17,9 +17,11 @@ from connmon.config import (
     DEFAULT_PORT,
     DEFAULT_SERVICE,
     Address,
+    AnyAddress,
     Config,
     Node,
     Service,
+    UnixAddress,
     load,
     parse,
     parse_address,
@@ -33,10 +35,13 @@ patient = settings(deadline=None, max_examples=150)
 
 
 def node(
-    name: str = "node1", hostname: str = "localhost:5800", bind: str = "0.0.0.0:5800"
+    name: str = "node1",
+    hostname: str = "localhost:5800",
+    *binds: str,
 ) -> Node:
-    """A node, by its addresses as text."""
-    return Node(name, parse_address(hostname), parse_address(bind))
+    """A node, by its addresses as text; it listens everywhere unless told otherwise."""
+    listens = tuple(map(parse_address, binds or ["0.0.0.0:5800"]))
+    return Node(name, parse_address(hostname), listens)
 
 
 def one_service(nodes: str, name: str = "default") -> str:
@@ -123,7 +128,7 @@ class AddressTests(SynchronousTestCase):
             "bad port 'abc' in 'host:abc', "
             "expected HOST[:PORT] with a port from 1 to 65535",
         )
-        self.assertEqual(65535, parse_address("h:65535").port)
+        self.assertEqual(Address("h", 65535), parse_address("h:65535"))
 
     def test_port_zero(self) -> None:
         """It is taken where the caller wants any free port."""
@@ -143,12 +148,23 @@ class AddressTests(SynchronousTestCase):
 
     def test_no_host(self) -> None:
         """An empty text and a port alone are refused."""
-        self.assert_bad("", "empty address, expected HOST[:PORT]")
-        self.assert_bad(":80", "no host in ':80', expected HOST[:PORT]")
+        self.assert_bad("", "empty address, expected HOST[:PORT] or unix:/PATH")
+        self.assert_bad(":80", "no host in ':80', expected HOST[:PORT] or unix:/PATH")
 
     def test_whitespace(self) -> None:
         """None is allowed, not even around the address."""
-        for text in (" h", "h ", "h h", "h\n", "h:80 ", "h\u00a0", "[::1] "):
+        for text in (
+            "unix:/a b",
+            "unix:/a\n",
+            "unix:/\udcff",
+            " h",
+            "h ",
+            "h h",
+            "h\n",
+            "h:80 ",
+            "h\u00a0",
+            "[::1] ",
+        ):
             error = self.assertRaises(ConfigError, parse_address, text)
             self.assertIn("whitespace", str(error))
 
@@ -162,8 +178,51 @@ class AddressTests(SynchronousTestCase):
             self.assertIn("bad IPv6 address", str(error))
         self.assertRaises(ConfigError, parse_address, "[::1]:")
 
+    def test_unix(self) -> None:
+        """An absolute path, as it is; the three slashes of a URL are one."""
+        for text in ("unix:/run/connmon.sock", "unix:///run/connmon.sock"):
+            address = parse_address(text)
+            self.assertEqual(UnixAddress("/run/connmon.sock"), address)
+            self.assertEqual("unix:/run/connmon.sock", str(address))
+        for path in ("/a", "/a:b@[c]=#%2F+&", "/ü/..//b", "/" + "x" * 106):
+            self.assertEqual(UnixAddress(path), parse_address(f"unix:{path}"))
+
+    def test_unix_relative(self) -> None:
+        """Where a program runs is chance; a file named by a directory is none."""
+        for path in ("run/c", "", "c", "./c", "//run/c", "~/c", "/", "/run/", "5800"):
+            self.assert_bad(
+                f"unix:{path}",
+                f"'{path}' in 'unix:{path}' is no absolute path of a file, "
+                "expected unix:/PATH with an absolute path",
+            )
+
+    def test_unix_abstract(self) -> None:
+        """Anyone may take such a name, so it is not taken for an address."""
+        self.assert_bad(
+            "unix:@connmon",
+            "abstract name '@connmon' in 'unix:@connmon', "
+            "expected unix:/PATH with an absolute path",
+        )
+
+    def test_unix_too_long(self) -> None:
+        """The kernel counts bytes, not letters."""
+        for path, size in (("/" + "x" * 107, 108), ("/" + "ü" * 54, 109)):
+            error = self.assertRaises(ConfigError, parse_address, f"unix:{path}")
+            self.assertIn(
+                f"has {size} bytes, expected unix:/PATH with a path of at most 107",
+                str(error),
+            )
+
+    def test_unix_without_its_prefix(self) -> None:
+        """A path alone is told what it lacks."""
+        self.assert_bad("/run/c", "'/run/c' is a path, expected unix:/run/c")
+
     @patient
-    @given(st.text() | st.text("[]:%.019afx"))
+    @given(
+        st.text()
+        | st.text("[]:%.019afx")
+        | st.text("/.@x").map(lambda path: f"unix:{path}")
+    )
     def test_arbitrary_text(self, text: str) -> None:
         """It is an address which reads back as the same one, or a ConfigError."""
         try:
@@ -216,9 +275,24 @@ class FormatTests(ConfigTestCase):
             ("hostname=h:81 bind=127.0.0.1:82", "h:81", "127.0.0.1:82"),
             ("hostname=h:81 bind=[::1]", "h:81", "[::1]:81"),
             ("bind=[::1]:82 hostname=h", "h:5800", "[::1]:82"),
+            ("hostname=unix:/run/c", "unix:/run/c", "unix:/run/c"),
+            ("hostname=unix:/run/c bind=0.0.0.0", "unix:/run/c", "0.0.0.0:5800"),
+            ("hostname=h:81 bind=unix:/run/c", "h:81", "unix:/run/c"),
         ):
             expected = (node("node1", hostname, bind),)
             self.assertEqual(expected, self.nodes_of(one_service(f"  node1 {line}")))
+
+    def test_several_binds(self) -> None:
+        """A node listens on each, in the order they are given."""
+        line = "  n bind=0.0.0.0 hostname=h:81 bind = unix:/run/c.sock bind=[::1]:82"
+        expected = node("n", "h:81", "0.0.0.0:81", "unix:/run/c.sock", "[::1]:82")
+        self.assertEqual((expected,), self.nodes_of(one_service(line)))
+
+    def test_a_path_that_ends_with_an_equals_sign(self) -> None:
+        """It does not take the next option in."""
+        line = "  n hostname=unix:/a= bind=unix:/b="
+        expected = node("n", "unix:/a=", "unix:/b=")
+        self.assertEqual((expected,), self.nodes_of(one_service(line)))
 
     def test_separators_and_case(self) -> None:
         """A key ends with a colon or an equals sign, in any case and spacing."""
@@ -297,7 +371,7 @@ class FormatTests(ConfigTestCase):
         )
         config = parse(text, "FILE")
         self.assertEqual(["x", "default"], [each.name for each in config.services])
-        self.assertEqual("h2", config.service("default").nodes[0].hostname.host)
+        self.assertEqual("h2:5800", str(config.service("default").nodes[0].hostname))
 
     def test_logging_sections(self) -> None:
         """They are passed over, whatever they hold."""
@@ -541,7 +615,8 @@ class MistakeTests(ConfigTestCase):
             self.assert_mistake(
                 one_service(f" {line}"),
                 self.place + "line 4: nodes: node 'n' has no hostname=, "
-                "expected NODE hostname=HOST[:PORT] [bind=HOST[:PORT]]",
+                "expected NODE hostname=ADDRESS [bind=ADDRESS]..., each HOST[:PORT] or "
+                "unix:/PATH",
             )
 
     def test_unknown_option(self) -> None:
@@ -550,7 +625,8 @@ class MistakeTests(ConfigTestCase):
             self.assert_mistake(
                 one_service(f" n {word}"),
                 self.place + f"line 4: nodes: node 'n' has an unknown option '{word}', "
-                "expected NODE hostname=HOST[:PORT] [bind=HOST[:PORT]]",
+                "expected NODE hostname=ADDRESS [bind=ADDRESS]..., each HOST[:PORT] or "
+                "unix:/PATH",
             )
 
     def test_option_twice(self) -> None:
@@ -559,6 +635,18 @@ class MistakeTests(ConfigTestCase):
             one_service(" n hostname=h Hostname=h2"),
             self.place + "line 4: nodes: node 'n' has hostname= twice",
         )
+
+    def test_bind_twice(self) -> None:
+        """Several may be given, but each once; it is named as it is understood."""
+        for binds, named in (
+            ("bind=h:5800 bind=h", "h:5800"),
+            ("bind=unix:/a bind=0.0.0.0 bind=unix:///a", "unix:/a"),
+        ):
+            self.assert_mistake(
+                one_service(f" n hostname=h {binds}"),
+                self.place + f"line 4: nodes: node 'n' has bind={named} twice, "
+                "expected each once",
+            )
 
     def test_bad_address(self) -> None:
         """File, section, line and key come before what the address's message says."""
@@ -575,6 +663,10 @@ class MistakeTests(ConfigTestCase):
             ),
             ("hostname=", "empty address, expected HOST[:PORT]"),
             ("hostname=h bind=*", "bad host '*' in '*', expected HOST[:PORT]"),
+            (
+                "hostname=h bind=0.0.0.0 bind=unix:run/c",
+                "'run/c' in 'unix:run/c' is no absolute path of a file, expected",
+            ),
         ):
             self.assert_mistake(
                 one_service(f" n {options}"), self.place + "line 4: nodes: " + message
@@ -735,9 +827,9 @@ class SampleTests(SynchronousTestCase):
             config = parse(example, "FILE")
             self.assertEqual((), config.warnings)
             names.append(config.services[0].name)
-        self.assertEqual(["cluster", "ipv6", "billing"], names)
+        self.assertEqual(["cluster", "ipv6", "unix", "billing"], names)
         whole = "\n".join([SAMPLE.read_text(encoding="utf-8"), *self.examples()])
-        self.assertEqual(4, len(parse(whole, "FILE").services))
+        self.assertEqual(5, len(parse(whole, "FILE").services))
 
 
 def _can_be_written(name: str) -> bool:
@@ -752,8 +844,12 @@ NAMES = st.text(
 HOSTS = st.from_regex(
     r"[a-z][a-z0-9-]{0,20}(\.[a-z0-9_]{1,9}){0,3}", fullmatch=True
 ) | st.ip_addresses().map(str)
-ADDRESSES = st.builds(Address, HOSTS, st.integers(1, 65535))
-NODES = st.builds(Node, NAMES, ADDRESSES, ADDRESSES)
+PATHS = st.from_regex(r"(/[a-z0-9_.@=:;%+-]{1,9}){1,9}", fullmatch=True)
+ADDRESSES: st.SearchStrategy[AnyAddress] = st.one_of(
+    st.builds(Address, HOSTS, st.integers(1, 65535)), st.builds(UnixAddress, PATHS)
+)
+BINDS = st.lists(ADDRESSES, min_size=1, max_size=3, unique=True).map(tuple)
+NODES = st.builds(Node, NAMES, ADDRESSES, BINDS)
 SERVICES = st.builds(
     Service,
     NAMES,
@@ -780,7 +876,7 @@ def rendered(draw: st.DrawFn) -> tuple[str, tuple[Service, ...]]:
             indent = draw(st.sampled_from([" ", "\t", "    "]))
             trail = draw(st.sampled_from(["", " ", " # x", "\t#"]))
             text += f"{draw(GAPS)}{indent}{each.name} hostname={each.hostname} "
-            text += f"bind={each.bind}{trail}\n"
+            text += " ".join(f"bind={bind}" for bind in each.binds) + f"{trail}\n"
     return text.replace("\n", draw(ENDS)), tuple(services)
 
 
@@ -796,6 +892,7 @@ PIECES = st.sampled_from(
         "  n hostname=",
         "hostname",
         "bind",
+        "unix:/",
         "=",
         ":",
         "[",

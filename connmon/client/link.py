@@ -5,8 +5,6 @@ Everything here runs in the reporting thread, except where it says so.
 
 from __future__ import annotations
 
-import logging
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,25 +15,22 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from connmon import __version__
-from connmon.client import reporting
+from connmon.client import log, reporting
+from connmon.client.history import History
+from connmon.client.lookup import Lookup, Places
 from connmon.client.native import Native
 from connmon.client.reactor import PrivateReactor
-from connmon.config import Address
+from connmon.config import AnyAddress, UnixAddress
 from connmon.errors import ProtocolError
 from connmon.model.ledger import Ledger
 from connmon.model.records import Identity
 from connmon.wire import commands
-from connmon.wire.codec import encode_report
 from connmon.wire.link import Link, refusal
-from connmon.wire.route import Route
+from connmon.wire.reports import encode_report
+from connmon.wire.route import LONGEST_PAUSE, Route
 
 CONNECT_SECONDS = 5.0
 """How long one address may take to accept, in seconds."""
-
-#: "localhost" without asking a resolver, whose lock a fork may leave held in the child.
-_LOCALHOST = ("127.0.0.1", "::1")
-
-_log = logging.getLogger("connmon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +41,34 @@ class Destination:
     """
 
     service: str
-    addresses: tuple[Address, ...]
+    addresses: tuple[AnyAddress, ...]
     program: str
 
 
 class _ClientLink(Link):
-    """One link to a node; passes on what happens to it."""
+    """One link to a node; passes on what happens to it.
+
+    All that a client is sent is short answers: it never has room for more than a
+    greeting may hold, whatever a node, or what is taken for one, would have it keep.
+    """
 
     def __init__(self, uplink: Uplink) -> None:
         super().__init__()
         self._uplink = uplink
 
     def opened(self) -> None:
-        self.transport.setTcpNoDelay(True)
+        self.hurry()
         self._uplink.linked(self)
 
     def violated(self, error: ProtocolError) -> None:
         self._uplink.warn(f"not a connmon node, or a broken one: {error}")
 
     def closed(self, reason: Failure) -> None:
-        self._uplink.closed(self)
+        self._uplink.closed(self, reason.getErrorMessage())
 
 
 class _Attempt(ClientFactory):
-    """One attempt to reach one numeric address."""
+    """One attempt to reach one numeric address, or one UNIX socket."""
 
     noisy = False
 
@@ -80,7 +79,7 @@ class _Attempt(ClientFactory):
         return _ClientLink(self._uplink)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        self._uplink.unreachable()
+        self._uplink.unreachable(reason.getErrorMessage())
 
 
 class Uplink:
@@ -96,7 +95,7 @@ class Uplink:
     ) -> None:
         """Made in an application's thread; ``begin`` starts it in the reporting one."""
         self._reactor = reactor
-        self._native = native
+        self._lookup = Lookup(reactor, native)
         self._ledger = ledger
         self._identity = identity
         self._service = destination.service
@@ -104,7 +103,7 @@ class Uplink:
         self._route = Route(destination.addresses, Random())
         self._address = destination.addresses[0]
         self._out_of_reach = False
-        self._numeric: list[tuple[str, int]] = []
+        self._places: Places = []
         self._link: _ClientLink | None = None
         self._alarm: Any = None
         self._seeking = False
@@ -112,12 +111,15 @@ class Uplink:
         self._over = False
         self._finished: Callable[[], None] = lambda: None
         self._warned: set[str] = set()
+        #: What was done so far; any thread may read it.
+        self.history = History(identity.process, time.monotonic())
 
     # What the process asks for.
 
     def begin(self) -> None:
         """Start to look for a node."""
-        self._guarded(self._begin)
+        self._input(self._rule.stirred)
+        self._walk(self._hop)
 
     def stirred(self) -> None:
         """The ledger has something new."""
@@ -133,34 +135,47 @@ class Uplink:
         if not self._seeking:
             self._input(self._rule.finishing)
 
+    def settle(self, timeout: float) -> bool:
+        """Before a fork: wait until no thread is in the resolver; whether that is so.
+
+        A negative ``timeout`` waits as long as it takes. Any thread, while the
+        reporting one is stopped.
+        """
+        return self._lookup.settle(timeout)
+
     # What happens to links.
 
     def linked(self, link: _ClientLink) -> None:
         """An address accepted."""
         self._link = link
+        self.history.met()
         self._seeking = False
         self._input(self._rule.linked)
         if self._leaving:
             self._input(self._rule.finishing)
 
-    def unreachable(self) -> None:
+    def unreachable(self, why: str) -> None:
         """An address did not accept."""
-        self._guarded(self._connect_next)
+        self.history.failed(f"{self._address}: {why}")
+        self._walk(self._connect_next)
 
-    def closed(self, link: _ClientLink) -> None:
+    def closed(self, link: _ClientLink, why: str) -> None:
         """A link is gone."""
         if link is self._link:
             self._link = None
+            why = "" if self._over else f"{self._address}: {why}"
+            self.history.lost(why, time.monotonic())
             self._input(self._rule.lost)
             if not self._over:
-                self._guarded(self._hop)
+                self._walk(self._hop)
 
     def warn(self, text: str) -> None:
         """Say something to the application's log, once for each text and few at all."""
         text = f"{self._address}: {text}"
+        self.history.failed(text)
         if text not in self._warned and len(self._warned) < 10:
             self._warned.add(text)
-            _log.warning("connmon: %s", text)
+            log.warning("connmon: %s", text)
 
     # Inputs and effects of the rule.
 
@@ -186,6 +201,7 @@ class Uplink:
             case reporting.Fold():
                 self._ledger.fold()
             case reporting.HangUp():
+                self.history.failed(f"{self._address}: no answer in time")
                 self._hang_up()
             case reporting.Finish():
                 self._over = True
@@ -228,6 +244,7 @@ class Uplink:
     def _send(self, sequence: int, whole: bool, span: float) -> Any:
         collect = self._ledger.whole if whole else self._ledger.collect
         report = collect(sequence, time.monotonic(), span)
+        self.history.reported()
         return self._call(commands.Report, payload=encode_report(report))
 
     def _call(self, command: Any, **arguments: Any) -> Any:
@@ -261,14 +278,15 @@ class Uplink:
         answer.addCallbacks(take, refused)
 
     def _welcomed(self, response: dict[str, Any]) -> None:
-        if self._link is not None:
-            self._link.greeted()
+        self.history.welcomed(response["node"])
         self._input(self._rule.welcomed)
 
     def _registered(self, response: dict[str, Any]) -> None:
+        self.history.registered(str(self._address), time.monotonic())
         self._input(self._rule.registered, response["interval"])
 
     def _acknowledged(self, response: dict[str, Any]) -> None:
+        self.history.answered(time.monotonic())
         self._input(self._rule.acknowledged, response["whole"], response["interval"])
 
     def _hang_up(self, orderly: bool = False) -> None:
@@ -281,10 +299,6 @@ class Uplink:
 
     # The walk over the nodes.
 
-    def _begin(self) -> None:
-        self._perform_all(self._rule.stirred)
-        self._hop()
-
     def _hop(self) -> None:
         """Go on to the next node, after the pause the route asks for."""
         address, wait = self._route.next_hop()
@@ -292,24 +306,41 @@ class Uplink:
         if wait and not self._out_of_reach:
             # Not a warning: nodes are restarted, and the application works on.
             self._out_of_reach = True
-            _log.info("connmon: no node reached, last tried %s", self._address)
+            log.info("connmon: no node reached, last tried %s", self._address)
         if self._leaving and not self._seeking:
             self._input(self._rule.finishing)
             return
-        self._reactor.callLater(wait, self._guarded, self._try, address)
+        self._reactor.callLater(wait, self._walk, self._try, address)
 
-    def _try(self, address: Address) -> None:
-        self._address = address
-        self._numeric = numeric(self._native, address)
+    def _try(self, address: AnyAddress) -> None:
+        self._address, self._places = address, []
+        if isinstance(address, UnixAddress):
+            self._reactor.connectUNIX(address.path, _Attempt(self), CONNECT_SECONDS)
+        else:
+            self._lookup.find(address, lambda places: self._walk(self._found, places))
+
+    def _found(self, places: Places) -> None:
+        """The name of the node being tried has these addresses."""
+        self._places = list(places)
+        if not places:
+            self.history.failed(f"{self._address}: the name has no address")
         self._connect_next()
 
     def _connect_next(self) -> None:
         """Connect to the next numeric address of the node, or go to the next node."""
-        if not self._numeric:
+        if not self._places:
             self._hop()
             return
-        host, port = self._numeric.pop(0)
+        host, port = self._places.pop(0)
         self._reactor.connectTCP(host, port, _Attempt(self), timeout=CONNECT_SECONDS)
+
+    def _walk(self, step: Callable[..., None], *args: Any) -> None:
+        """Take a step of the walk; if it fails, the walk goes on a little later."""
+        try:
+            step(*args)
+        except Exception as error:
+            self.warn(f"{type(error).__name__}: {error}")
+            self._reactor.callLater(LONGEST_PAUSE, self._walk, self._hop)
 
     def _guarded(self, function: Callable[..., None], *args: Any) -> None:
         """Run something of ours; if it fails, the link is given up and nothing else."""
@@ -318,18 +349,3 @@ class Uplink:
         except Exception as error:
             self.warn(f"{type(error).__name__}: {error}")
             self._hang_up()
-
-
-def numeric(native: Native, address: Address) -> list[tuple[str, int]]:
-    """The numeric addresses of a node, none if its name is unknown.
-
-    The resolver is asked for real names only, and blocks this thread alone.
-    """
-    if address.host.lower() == "localhost":
-        return [(host, address.port) for host in _LOCALHOST]
-    host = address.host.encode("idna") if not address.host.isascii() else address.host
-    try:
-        found = native.getaddrinfo(host, address.port, 0, socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return list(dict.fromkeys((each[4][0], address.port) for each in found))

@@ -1,18 +1,30 @@
-"""SQLAlchemy's pool events, entered in the ledger.
+"""What happens in an engine's pool, entered in the ledger.
 
-Events alone do not tell the whole truth: some connections end without one (the pool of
-a disposed engine is collected, a detached connection is dropped). So each connection
-has a *token* in its record's ``info``, a dictionary SQLAlchemy clears, copies or drops
-with the connection: when the token dies, so has the connection. See
-docs/architecture.rst.
+Most of it comes from SQLAlchemy's pool events. Some does not, and is heard by taking
+the place of a callable on the pool:
 
-Nothing here may raise into, or wait in, the application. Handlers run in whatever
-thread uses the pool, and the garbage collector may run one inside another.
+* ``pool.connect`` tells of checkouts, ``pool._return_conn`` of check-ins. Listeners of
+  the two events would cost more than all the rest together, since SQLAlchemy leaves its
+  fast path for them, and could not tell of a checkout that waits.
+* ``pool.recreate`` makes the next pool for ``Engine.dispose``, which is followed too.
+* the pool's creator makes connections, or fails to. A connection is entered as soon as
+  it is made: the listener of ``connect`` may not be reached, where one of the dialect's
+  or the application's that comes earlier fails.
+
+Nor do events tell of every end: the pool of a disposed engine is collected without one,
+and so is a detached connection that is dropped. So each connection has a *token* in its
+record's ``info``, a dictionary that SQLAlchemy clears, copies or drops with the
+connection: when the token dies, so has the connection. See docs/architecture.rst.
+
+Nothing here may raise into, or wait in, the application. All this runs in whatever
+thread uses the pool, and the garbage collector may run one part inside another.
 """
 
 from __future__ import annotations
 
-import logging
+import signal
+from collections.abc import Callable
+from math import inf
 from os import getpid
 from time import monotonic
 from typing import Any
@@ -22,25 +34,34 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from connmon.client.agent import HERE, Agent
-from connmon.model.ledger import Connection, Ledger, Pool
+from connmon.client.owner import current_owner
+from connmon.model.ledger import NOT_IDLE, Connection, Owner, Pool
+from connmon.model.records import OUT, PoolFacts
 
 KEY = "connmon"
-"""Where the token is, in a record's ``info``."""
+"""Where a connection of the ledger is, in a record's ``info``."""
 
-_log = logging.getLogger("connmon")
+TOKEN = "connmon_token"
+"""Where its token is."""
+
+_EVENTS = (
+    "connect",
+    "close",
+    "invalidate",
+    "soft_invalidate",
+    "detach",
+    "close_detached",
+)
 
 
 class Token:
     """Lives and dies with one database connection."""
 
-    __slots__ = ("__weakref__", "connection", "detached", "handle", "ledger", "watch")
+    __slots__ = ("__weakref__", "connection", "detached", "handle", "watch")
 
-    def __init__(
-        self, watch: Watch, ledger: Ledger, connection: Connection, handle: int
-    ) -> None:
+    def __init__(self, watch: Watch, connection: Connection, handle: int) -> None:
         """Stand for ``connection``; ``handle`` is the ``id()`` of the DBAPI's."""
         self.watch = watch
-        self.ledger = ledger
         self.connection = connection
         self.handle = handle
         self.detached: dict[int, ref[Token]] | None = None
@@ -49,8 +70,11 @@ class Token:
         """The connection is gone, by an event or without; any thread, at any time."""
         try:
             if self.detached is not None:
-                self.detached.pop(self.handle, None)
-            self.ledger.closed(self.connection, monotonic())
+                # Not another's entry, whose connection came to have the same number.
+                entry = self.detached.get(self.handle)
+                if entry is not None and entry() is None:
+                    self.detached.pop(self.handle, None)
+            self.connection.pool.ledger.dropped(self.connection, monotonic())
         except Exception:  # the interpreter may be half gone
             return
 
@@ -58,83 +82,136 @@ class Token:
 class Watch:
     """Follows one engine's pool, through disposals and forks."""
 
-    def __init__(self, agent: Agent, engine: Engine) -> None:
-        """Listen to the engine from now on."""
+    def __init__(self, agent: Agent, engine: Engine, transactions: bool) -> None:
+        """Listen from now on; to commits and rollbacks too, if asked to.
+
+        A pool that is watched already, for another engine that shares it, stays with
+        the first one's watch, which then serves both.
+        """
         self._agent = agent
         self._facts = _facts(engine)
-        self._ledger: Ledger | None = None
-        self._pool: Pool | None = None
+        self._over = False
+        self._engines: set[object] = set()
         self._detached: dict[int, ref[Token]] = {}
-        self._failed = False
-        for name in (
-            "connect",
-            "checkout",
-            "checkin",
-            "close",
-            "invalidate",
-            "detach",
-            "close_detached",
-        ):
-            event.listen(engine, name, getattr(self, name))
-        finalize(engine, self.retired).atexit = False
+        watch = _watch_of(engine.pool)
+        if watch is None:
+            watch = self
+            self.follow(engine.pool)
+            for name in _EVENTS:
+                event.listen(engine, name, getattr(self, name))
+        watch.serve(engine, transactions)
+
+    def serve(self, engine: Engine, transactions: bool) -> None:
+        """Follow the pool until this engine is gone, and any other that shares it."""
+        if self._over:
+            self._over = False
+            self.pool().retired = False
+        if transactions:
+            for kind in ("", "_twophase"):
+                event.listen(engine, f"commit{kind}", self.commit)
+                event.listen(engine, f"rollback{kind}", self.rollback)
+        mark = object()
+        self._engines.add(mark)
+        finalize(engine, self.retired, mark).atexit = False
+
+    def follow(self, pool: Any) -> None:
+        """Take the place of a pool's callables. Not of the creator that is ours."""
+        owner = current_owner(pool)
+        pool.connect = _connecting(self, pool.connect, owner)
+        pool._return_conn = _returning(self, pool._return_conn)
+        pool.recreate = _recreating(self, pool.recreate, ref(pool))
+        creator = getattr(pool, "_invoke_creator", None)
+        if creator is not None and not hasattr(creator, "connmon"):
+            # Not ``_creator``: a pool of the application's own may call that itself.
+            pool._invoke_creator = _creating(self, creator)
+
+    def let_go(self, pool: Any) -> None:
+        """Follow a pool that was disposed of without keeping it alive.
+
+        The connections of such a pool are closed when the last reference to it goes.
+        """
+        this, kind, owner = ref(pool), type(pool), current_owner(pool)
+        pool.connect = _connecting(self, lambda: kind.connect(this()), owner)
+        pool._return_conn = _returning(
+            self, lambda record: kind._return_conn(this(), record)
+        )
+        pool.recreate = _recreating(self, lambda: kind.recreate(this()), this)
+
+    # What the pool's callables tell; any thread.
+
+    def took(self, fairy: Any, owner: Callable[[], Owner], left: int) -> None:
+        """A checkout left something to do: see what, and do it."""
+        try:
+            record = fairy._connection_record
+            connection = record.info.get(KEY)
+            pool = self.pool()
+            if connection is None or connection.pool is not pool:
+                # Made before we listened, or inherited across a fork.
+                connection = self._open(fairy.dbapi_connection, record, monotonic())
+                connection.taken(monotonic(), owner())
+            elif left == NOT_IDLE and connection.state == OUT:
+                # Not if it is closed: ``SingletonThreadPool`` does that to connections
+                # that other threads have, and then hands them out to these once more.
+                if getattr(fairy, "_counter", 1) == 1:
+                    connection.shared()
+            pool.stir()
+        except Exception as error:
+            self.broke(error)
+
+    def created(self, dbapi_connection: Any, record: Any, seconds: float) -> None:
+        """The driver made a connection, which took so long."""
+        try:
+            self.pool().created(seconds)
+            self._open(dbapi_connection, record, monotonic())
+        except Exception as error:
+            self.broke(error)
+
+    def refused(self) -> None:
+        """The driver could not make a connection."""
+        try:
+            self.pool().refused()
+        except Exception as error:
+            self.broke(error)
 
     # SQLAlchemy's events; any thread.
 
     def connect(self, dbapi_connection: Any, record: Any) -> None:
-        """A connection was made."""
+        """A connection was made, perhaps not by the creator that we know."""
         try:
-            token = record.info.get(KEY)
+            token = record.info.get(TOKEN)
             if token is None or token.handle != id(dbapi_connection):
                 self._open(dbapi_connection, record, monotonic())
         except Exception as error:
-            self._broke(error)
-
-    def checkout(self, dbapi_connection: Any, record: Any, proxy: Any) -> None:
-        """A connection was taken from the pool."""
-        try:
-            now = monotonic()
-            if getpid() != HERE.pid:
-                HERE.forked_child()
-            token = record.info.get(KEY)
-            if token is None:
-                # Made before we listened.
-                token = self._open(dbapi_connection, record, now)
-            elif token.watch is not self:
-                # Two engines share the pool, and the other has counted it.
-                return
-            elif token.ledger is not self._agent.ledger:
-                # Inherited across a fork.
-                token = self._open(dbapi_connection, record, now)
-            token.ledger.checked_out(token.connection, now)
-        except Exception as error:
-            self._broke(error)
-
-    def checkin(self, dbapi_connection: Any, record: Any) -> None:
-        """A connection was given back, or the record of one that was closed before."""
-        try:
-            token = record.info.get(KEY)
-            if token is not None:
-                token.ledger.checked_in(token.connection, monotonic())
-        except Exception as error:
-            self._broke(error)
+            self.broke(error)
 
     def close(self, dbapi_connection: Any, record: Any) -> None:
         """A connection was closed by its pool."""
         try:
-            token = record.info.get(KEY)
-            if token is not None:
-                token.ledger.closed(token.connection, monotonic())
+            connection = record.info.get(KEY)
+            if connection is not None:
+                connection.pool.ledger.closed(connection, monotonic())
         except Exception as error:
-            self._broke(error)
+            self.broke(error)
 
     def invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
         """A connection was found, or declared, unusable; its closing follows."""
         try:
-            token = record.info.get(KEY)
-            if token is not None and token.watch is self:
-                token.ledger.invalidated(token.connection)
+            connection = record.info.get(KEY)
+            if connection is not None:
+                connection.pool.ledger.invalidated(connection)
         except Exception as error:
-            self._broke(error)
+            self.broke(error)
+
+    def soft_invalidate(
+        self, dbapi_connection: Any, record: Any, exception: Any
+    ) -> None:
+        """A connection is to be replaced at its next checkout."""
+        try:
+            connection = record.info.get(KEY)
+            if connection is not None:
+                connection.pool.ledger.invalidated(connection, soft=True)
+        except Exception as error:
+            self.broke(error)
 
     def detach(self, dbapi_connection: Any, record: Any) -> None:
         """A connection was taken out of the pool for good.
@@ -143,15 +220,16 @@ class Watch:
         new connection into it: only a token of this very connection is taken.
         """
         try:
-            token = record.info.get(KEY)
+            token = record.info.get(TOKEN)
             if token is None or token.handle != id(dbapi_connection):
                 return
             record.info.pop(KEY, None)
+            record.info.pop(TOKEN, None)
             token.detached = self._detached
             self._detached[token.handle] = ref(token)
-            token.ledger.detached(token.connection, monotonic())
+            token.connection.pool.ledger.detached(token.connection, monotonic())
         except Exception as error:
-            self._broke(error)
+            self.broke(error)
 
     def close_detached(self, dbapi_connection: Any) -> None:
         """A detached connection was closed."""
@@ -160,51 +238,211 @@ class Watch:
             token = None if found is None else found()
             if token is not None:
                 token.detached = None
-                token.ledger.closed(token.connection, monotonic())
+                pool = token.connection.pool
+                if not token.connection.closed:
+                    pool.detached_closes += 1
+                pool.ledger.closed(token.connection, monotonic())
         except Exception as error:
-            self._broke(error)
+            self.broke(error)
 
-    def retired(self) -> None:
-        """The engine was collected."""
+    def commit(self, *arguments: Any) -> None:
+        """A transaction was committed."""
         try:
-            if self._pool is not None and self._ledger is not None:
-                self._ledger.retired(self._pool)
+            self.pool().committed()
         except Exception as error:
-            self._broke(error)
+            self.broke(error)
 
-    def _open(self, dbapi_connection: Any, record: Any, now: float) -> Token:
-        """Enter a new connection in the ledger of this process."""
+    def rollback(self, *arguments: Any) -> None:
+        """A transaction was rolled back."""
+        try:
+            self.pool().rolled_back()
+        except Exception as error:
+            self.broke(error)
+
+    def retired(self, mark: object) -> None:
+        """An engine was collected."""
+        try:
+            self._engines.discard(mark)
+            if self._engines:
+                return
+            self._over = True
+            pool = self.pool()
+            pool.ledger.retired(pool)
+        except Exception as error:
+            self.broke(error)
+
+    # What they share.
+
+    def pool(self) -> Pool:
+        """This engine's pool in the ledger of this process, whichever it is now."""
         if getpid() != HERE.pid:
             HERE.forked_child()
-        ledger = self._agent.ledger
-        if ledger is not self._ledger or self._pool is None:
-            self._pool = ledger.pool(*self._facts)
-            self._ledger = ledger
-        connection = ledger.connection(self._pool, now)
+        pool = self._agent.ledger.pool(self, self._facts)
+        if self._over:
+            # Its pool is used nevertheless, by someone who kept it.
+            pool.retired = True
+        return pool
+
+    def _open(self, dbapi_connection: Any, record: Any, now: float) -> Connection:
+        """Enter a new connection in the ledger of this process."""
+        pool = self.pool()
+        connection = pool.ledger.connection(pool, now)
         # The token first, so that whatever is entered, its death undoes it.
-        token = Token(self, ledger, connection, id(dbapi_connection))
-        record.info[KEY] = token
-        ledger.enter(connection)
-        return token
+        record.info[TOKEN] = Token(self, connection, id(dbapi_connection))
+        record.info[KEY] = connection
+        pool.ledger.enter(connection)
+        return connection
 
-    def _broke(self, error: Exception) -> None:
+    def broke(self, error: Exception) -> None:
         """Something of ours failed: the application must not notice more than this."""
-        if not self._failed:
-            self._failed = True
-            _log.warning("connmon: a pool event could not be noted: %r", error)
+        if _is_foreign(error):
+            raise error
+        HERE.failed(error)
 
 
-def _facts(engine: Engine) -> tuple[str, str, int | None, int | None]:
-    """A pool's name, kind, size and largest overflow, as far as it has them."""
+def _connecting(
+    watch: Watch, enter: Callable[[], Any], owner: Callable[[], Owner]
+) -> Callable[[], Any]:
+    """What takes the place of ``pool.connect``."""
+    took, broke = watch.took, watch.broke
+
+    def connect() -> Any:
+        fairy = enter()
+        try:
+            connection = fairy._connection_record.info.get(KEY)
+            left = NOT_IDLE
+            if connection is not None:
+                left = connection.taken(monotonic(), owner())
+            if left:
+                took(fairy, owner, left)
+        except Exception as error:
+            # Without a record it is detached, and used once more by the thread that
+            # has it: ``SingletonThreadPool`` hands it out again. That is no checkout.
+            if getattr(fairy, "_connection_record", error) is not None:
+                broke(error)
+        return fairy
+
+    connect.connmon = watch  # type: ignore[attr-defined]
+    return connect
+
+
+def _returning(
+    watch: Watch, take_back: Callable[[Any], None]
+) -> Callable[[Any], None]:
+    """What takes the place of ``pool._return_conn``, by which every check-in ends.
+
+    It marks first: once the record is back, another thread may have it.
+    """
+    broke = watch.broke
+
+    def return_conn(record: Any) -> None:
+        try:
+            connection = record.info.get(KEY)
+            if connection is not None:
+                if connection.returned(monotonic()):
+                    connection.pool.stir()
+                if record.dbapi_connection is None:
+                    # The record comes back alone, perhaps without a word of closing:
+                    # so it is when a listener of the ``connect`` event fails.
+                    connection.pool.ledger.dropped(connection, monotonic())
+        except Exception as error:
+            broke(error)
+        take_back(record)
+
+    return return_conn
+
+
+def _recreating(
+    watch: Watch, again: Callable[[], Any], this: ref[Any]
+) -> Callable[[], Any]:
+    """What takes the place of ``pool.recreate``."""
+
+    def recreate() -> Any:
+        fresh = again()
+        try:
+            watch.follow(fresh)
+            watch.let_go(this())
+        except Exception as error:
+            watch.broke(error)
+        return fresh
+
+    return recreate
+
+
+def _creating(watch: Watch, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What takes the place of a pool's creator."""
+
+    def create(record: Any) -> Any:
+        began = monotonic()
+        try:
+            created = plain(record)
+        except Exception:
+            watch.refused()
+            raise
+        watch.created(created, record, monotonic() - began)
+        return created
+
+    create.connmon = watch  # type: ignore[attr-defined]
+    return create
+
+
+def _watch_of(pool: Any) -> Watch | None:
+    """Who follows a pool already, if anyone does."""
+    return getattr(vars(pool).get("connect"), "connmon", None)
+
+
+#: Where our own faults may come from; an exception of any other origin is not ours.
+_ORIGINS = {
+    "builtins",
+    "connmon",
+    "crochet",
+    "msgpack",
+    "sqlalchemy",
+    "twisted",
+    "zope",
+}
+
+
+def _is_foreign(error: Exception) -> bool:
+    """Whether an exception is one of the application's that only passed through here.
+
+    Such is what a signal handler raises, or one thread throws into another.
+    """
+    handlers = {
+        getattr(signal.getsignal(each), "__code__", None)
+        for each in signal.valid_signals()
+    } - {None}
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in handlers:
+            return True
+        trace = trace.tb_next
+    return type(error).__module__.partition(".")[0] not in _ORIGINS
+
+
+def _facts(engine: Engine) -> PoolFacts:
+    """What a pool is, as far as it tells."""
     url, pool = engine.url, engine.pool
     place = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
     name = f"{url.drivername}://{place}/{url.database or ''}"
     size = getattr(pool, "size", None)
-    size = size() if callable(size) else size
-    overflow = getattr(pool, "_max_overflow", None)
-    return (
+    return PoolFacts(
         name[:1024],
         type(pool).__name__[:255],
-        size if isinstance(size, int) and size >= 0 else None,
-        overflow if isinstance(overflow, int) and overflow >= 0 else None,
+        _whole_number(size() if callable(size) else size),
+        _whole_number(getattr(pool, "_max_overflow", None)),
+        _seconds(getattr(pool, "_timeout", None)),
+        _seconds(getattr(pool, "_recycle", None)),
+        bool(getattr(pool, "_pre_ping", False)),
     )
+
+
+def _whole_number(value: Any) -> int | None:
+    """A bound, if it is one: -1 means that there is none."""
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _seconds(value: Any) -> float | None:
+    """A duration, if it is one: -1 means never."""
+    is_number = isinstance(value, (int, float))
+    return float(value) if is_number and 0 <= value < inf else None

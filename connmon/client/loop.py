@@ -15,7 +15,10 @@ import encodings.idna  # noqa: F401  the resolver would import it in the thread
 import sys
 import types
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from connmon.client.native import Lock, Native
 from connmon.client.reactor import PrivateReactor
@@ -32,16 +35,33 @@ except IndexError:
     sys.modules["crochet._shutdown"] = _shutdown
     from crochet import EventLoop  # type: ignore[attr-defined]
 
+SWITCHES = 40 if sys.implementation.name == "cpython" else 2
+"""How often to look whether an ended thread is gone, half a millisecond apart.
+
+Elsewhere its traces go with the garbage, some time later.
+"""
+
 
 class Loop(EventLoop):  # type: ignore[misc]
-    """One reactor in one real, daemonic thread, that can be parked around a fork."""
+    """One reactor in one real, daemonic thread, that can be parked around a fork.
+
+    A signal handler of the application may raise in the middle of any call made here
+    in its main thread. Whatever it cuts short, the next ``start`` puts right: nothing
+    is held by a caller that its own end would have to give back.
+    """
 
     def __init__(self, native: Native) -> None:
         """Make the reactor; ``start`` makes the thread."""
         super().__init__(lambda: PrivateReactor(native), lambda *args: None)
         self._native = native
-        self._ended: Lock = native.allocate_lock()
         self._wanted = False
+        self._late = False
+        #: Held by the thread as long as it runs, and taken by no other.
+        self._running: Lock = native.allocate_lock()
+        #: Locks to give back when the thread ends, each to one caller of ``end``.
+        self._waiting: list[Lock] = []
+        #: What the threads were started with: C code drops it as the last thing.
+        self._lives: list[ref[Callable[[], None]]] = []
         self._common_setup()
 
     @property
@@ -50,58 +70,93 @@ class Loop(EventLoop):  # type: ignore[misc]
         reactor: PrivateReactor = self._reactor
         return reactor
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is a thread at work that was not told to stop."""
+        return self._wanted and self._running.locked()
+
     def start(self) -> None:
         """Have the thread run, however it stands. Raises if the system gives none.
 
         A thread that was told to stop and is not done yet sees that it is wanted again.
         """
         self._wanted = True
-        if not self._ended.acquire(False):
+        if self._running.locked():
             return
-        try:
-            self._native.start_new_thread(self._run, ())
-        except BaseException:
-            self._ended.release()
-            raise
+        # Should another caller do the same just now, one of the threads leaves.
+        life = partial(self._run)
+        self._lives = [*self._living(), ref(life)]
+        self._native.start_new_thread(life, ())
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Have a function called in the reactor's thread. Any thread; never blocks."""
         self._reactor.callFromThread(function, *args)
 
     def end(self, timeout: float) -> bool:
-        """Stop the thread and wait; whether it ended within ``timeout`` seconds."""
+        """Stop the thread and wait; whether it ended within ``timeout`` seconds.
+
+        A negative ``timeout`` waits as long as it takes.
+        """
+        done = self._native.allocate_lock()
+        done.acquire()
+        self._waiting.append(done)
         self._wanted = False
         self.call(self._reactor.crash)
-        if not self._ended.acquire(True, timeout):
+        if self._running.locked() and not done.acquire(True, timeout):
+            self._late = True
             return False
-        self._ended.release()
-        # The thread still has to leave C code after it gave the lock back.
-        self._native.sleep(0.001)
+        self._see_off()
         return True
 
+    def park(self, timeout: float) -> bool:
+        """``end``, but without waiting again for a thread that is still late from last.
+
+        It sits in the resolver then, waiting for an answer, where it holds no lock.
+        """
+        return self.end(0.0 if self._late else timeout)
+
     def abandon(self) -> None:
-        """After a fork, in the child: the thread is not here, close its descriptors."""
+        """Close all descriptors; the thread is not here, or has ended."""
         self._reactor.abandon()
 
     def _run(self) -> None:
         """The thread's whole life."""
-        while True:
+        # Asked again at the end: whoever wanted the thread just before it let go has
+        # left it to this one, and whoever did just after has started another.
+        while self._wanted and self._running.acquire(False):
+            try:
+                self._work()
+            finally:
+                self._running.release()
+                with suppress(IndexError):
+                    while True:
+                        self._waiting.pop().release()
+
+    def _work(self) -> None:
+        """Run the reactor for as long as it is wanted."""
+        while self._wanted:
             try:
                 self._reactor.run(installSignalHandlers=False)
             except BaseException:
-                self._ended.release()
-                raise
-            if self._is_wanted():
-                continue
-            self._ended.release()
-            # Looked at again: whoever wanted it just before the release has left it to
-            # this thread, and whoever did just after has taken the lock for another.
-            if not self._is_wanted() or not self._ended.acquire(False):
-                return
+                # Thrown into all threads by the application, or no memory left.
+                self._reactor.crash()
+                self._native.sleep(1.0)
+            self._late = False
 
-    def _is_wanted(self) -> bool:
-        """Whether the thread should run, as another thread may change at any time."""
-        return self._wanted
+    def _living(self) -> list[ref[Callable[[], None]]]:
+        """Of the threads started, those that are not gone."""
+        return [life for life in self._lives if life() is not None]
+
+    def _see_off(self) -> None:
+        """Wait until the thread, which has ended, has left C code as well.
+
+        Until then it counts as one: a fork warns of it, and a sub-interpreter that is
+        ended aborts the process. It takes one switch of threads.
+        """
+        for _ in range(SWITCHES):
+            if not self._living():
+                return
+            self._native.sleep(0.0005)
 
     def _startReapingProcesses(self) -> None:
         """Reap nothing: the stock method would import the global reactor."""

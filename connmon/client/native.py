@@ -22,18 +22,21 @@ class Lock(Protocol):
     def release(self) -> None:
         """Give the lock back."""
 
+    def locked(self) -> bool:
+        """Whether somebody has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Native:
     """The unpatched primitives."""
 
     start_new_thread: Callable[[Callable[[], None], tuple[()]], int]
+    get_ident: Callable[[], int]
     allocate_lock: Callable[[], Lock]
     poll: Callable[[], Any]
-    read: Callable[[int, int], bytes]
-    write: Callable[[int, bytes], int]
     sleep: Callable[[float], None]
     socket: Callable[..., Any]
+    socketpair: Callable[[], tuple[Any, Any]]
     getaddrinfo: Callable[..., list[Any]]
 
 
@@ -43,27 +46,43 @@ def find() -> Native:
 
     original = _original()
     thread, select = original("_thread"), original("select")
-    os, time = original("os"), original("time")
+    time = original("time")
     return Native(
         start_new_thread=thread("start_new_thread"),
+        get_ident=thread("get_ident"),
         allocate_lock=thread("allocate_lock"),
         poll=select("poll"),
-        read=os("read"),
-        write=os("write"),
         sleep=time("sleep"),
         socket=_socket.socket,
+        socketpair=_socket.socketpair,
         getaddrinfo=_socket.getaddrinfo,
     )
 
 
+def is_patched() -> bool:
+    """Whether gevent or eventlet have replaced something in this process."""
+    return _gevent() is not None or _eventlet() is not None
+
+
 def _original() -> Callable[[str], Callable[[str], Any]]:
     """How to find the original of a module's attribute: module name, then attribute."""
-    gevent = sys.modules.get("gevent.monkey")
-    if gevent is not None and gevent.saved:
+    gevent, eventlet = _gevent(), _eventlet()
+    if gevent is not None:
         get_original = gevent.get_original
         return lambda module: lambda name: get_original(module, name)
-    eventlet = sys.modules.get("eventlet.patcher")
-    if eventlet is not None and eventlet.already_patched:
+    if eventlet is not None:
         find_module = eventlet.original
         return lambda module: lambda name: getattr(find_module(module), name)
     return lambda module: lambda name: getattr(__import__(module), name)
+
+
+def _gevent() -> Any:
+    """The patches of gevent, if it has made any."""
+    found = sys.modules.get("gevent.monkey")
+    return found if getattr(found, "saved", None) else None
+
+
+def _eventlet() -> Any:
+    """The patches of eventlet, if it has made any."""
+    found = sys.modules.get("eventlet.patcher")
+    return found if getattr(found, "already_patched", None) else None

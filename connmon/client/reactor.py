@@ -3,127 +3,111 @@
 It differs from Twisted's own in what an application could notice: it registers itself
 nowhere, has no thread pool, resolver, signal handlers or child watcher, says nothing to
 any log, and runs on unpatched primitives. It polls with poll(2): no kernel object to
-share with a forked child, and no limit on descriptor numbers.
+share with a forked child, and no limit on descriptor numbers. It wakes up when there is
+something to do and at no other time.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from contextlib import suppress
+from heapq import heappop
 from typing import Any
 
-from twisted.internet import posixbase, tcp
+from twisted.internet import main
+from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from connmon.client.garbage import Garbage
 from connmon.client.native import Native
+from connmon.client.transport import QUIETLY, Connector, Owned
 
 _IN, _OUT, _BROKEN = 0x01, 0x04, 0x08 | 0x10 | 0x20
 
-
-class _Client(tcp.Client):
-    """A TCP connection on a socket of the C class, which nobody patches."""
-
-    reactor: Any
-
-    def createInternetSocket(self) -> Any:
-        """Make the socket, and let the reactor know it for ``abandon``."""
-        made = self.reactor.native.socket(self.addressFamily, self.socketType)
-        made.setblocking(False)
-        self.reactor.sockets[made] = _file(made.fileno())
-        return made
-
-    def _closeSocket(self, orderly: bool) -> None:
-        """Close the socket, and let the reactor forget it."""
-        self.reactor.sockets.pop(self.socket, None)
-        super()._closeSocket(orderly)
-
-
-class _Connector(tcp.Connector):
-    """Makes our kind of connection."""
-
-    def _makeTransport(self) -> _Client:
-        """As the base class does, but with the reactor known from the start."""
-        client = _Client.__new__(_Client)
-        client.reactor = self.reactor
-        client.__init__(  # type: ignore[misc]
-            self.host, self.port, self.bindAddress, self, self.reactor
-        )
-        return client
+FAULT_SECONDS = 1.0
+"""How long to rest when polling itself fails: that must not eat a processor."""
 
 
 @implementer(IReadDescriptor)
 class _Waker:
-    """A pipe of our own that ends the poll; writing to it never blocks or fails."""
+    """A pair of sockets of our own that ends the poll; to wake never blocks or fails.
 
-    disconnected = 0
+    If the program closes them, the poll ends too.
+    """
 
-    def __init__(self, native: Native) -> None:
-        self._native = native
-        self.ends = os.pipe()
-        self._files = [_file(end) for end in self.ends]
-        for end in self.ends:
-            os.set_blocking(end, False)
+    def __init__(self, reactor: PrivateReactor) -> None:
+        self._reactor = reactor
+        self._ear, self._mouth = (Owned(each) for each in reactor.native.socketpair())
 
     def fileno(self) -> int:
         """The end to poll."""
-        return self.ends[0]
+        return self._ear.fileno()
 
     def logPrefix(self) -> str:
         """A name for Twisted's log context."""
         return "connmon"
 
     def wakeUp(self) -> None:
-        """End the poll. A full pipe is awake already, a closed one needs no waking."""
-        with suppress(OSError):
-            self._native.write(self.ends[1], b".")
-
-    def doRead(self) -> None:
-        """Empty the pipe."""
-        with suppress(OSError):
-            self._native.read(self.ends[0], 4096)
-
-    def connectionLost(self, reason: Any) -> None:
-        """Give both ends back, if they are still ours."""
-        for end, file in zip(self.ends, self._files, strict=True):
+        """End the poll. Any thread. Full is awake already, closed needs no waking."""
+        if self._mouth.is_ours():
             with suppress(OSError):
-                if _file(end) == file:
-                    os.close(end)
+                self._mouth.socket.send(b".", QUIETLY)
+
+    def doRead(self) -> Any:
+        """Empty it."""
+        if not self._ear.is_ours():
+            return main.CONNECTION_LOST
+        with suppress(BlockingIOError):
+            if not self._reactor.garbage.aside(self._ear.socket.recv, 4096):
+                return main.CONNECTION_LOST
+        return None
+
+    def close(self) -> None:
+        """Give both ends back."""
+        self._ear.close()
+        self._mouth.close()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Something, the program no doubt, has closed it: have another."""
+        self.close()
+        self._reactor.waker = None
+        self._reactor.installWaker()
 
 
 @implementer(IReactorFDSet)
-class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
+class PrivateReactor(ReactorBase):
     """The reactor of the reporting thread."""
 
     _registerAsIOThread = False
-    _POLL_DISCONNECTED = _BROKEN
-    _POLL_IN = _IN
-    _POLL_OUT = _OUT
 
     #: Timers must not follow adjustments of the wall clock.
     seconds = staticmethod(time.monotonic)
 
     def __init__(self, native: Native) -> None:
-        """Open the waker's pipe; nothing else is acquired before something connects."""
+        """Open the waker; nothing else is acquired before something connects."""
         self.native = native
-        self.sockets: dict[Any, tuple[int, int]] = {}
+        self.garbage = Garbage()
+        self._thread: int | None = None
+        #: The sockets of its connections.
+        self.open: set[Owned] = set()
         self._poller = native.poll()
         self._reads: dict[int, Any] = {}
         self._writes: dict[int, Any] = {}
         super().__init__()
 
     def connectTCP(
-        self,
-        host: str,
-        port: int,
-        factory: Any,
-        timeout: float = 30,
-        bindAddress: Any = None,
-    ) -> Any:
+        self, host: str, port: int, factory: Any, timeout: float = 30
+    ) -> Connector:
         """Connect to a numeric address; there is no resolver here."""
-        connector = _Connector(host, port, factory, timeout, bindAddress, self)
+        connector = Connector((host, port), factory, timeout, self)
+        connector.connect()
+        return connector
+
+    def connectUNIX(self, path: str, factory: Any, timeout: float = 30) -> Connector:
+        """Connect to a UNIX socket."""
+        connector = Connector(path, factory, timeout, self)
         connector.connect()
         return connector
 
@@ -133,22 +117,35 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
         Only close(2), which leaves the parent's connection alone: no shutdown(2), no
         callback, no poll.
         """
-        for inherited, file in list(self.sockets.items()):
-            with suppress(Exception):
-                # The program may have closed it, and have another under its number.
-                if _file(inherited.fileno()) == file:
-                    inherited.close()
-                else:
-                    inherited.detach()
+        self.garbage.leave()
+        for inherited in list(self.open):
+            inherited.close()
         if self.waker is not None:
-            self.waker.connectionLost(None)
+            self.waker.close()
         self.waker = None
         del self.threadCallQueue[:]
 
-    # What Twisted's base classes ask for.
+    # What Twisted's base class asks for.
 
-    def _wakerFactory(self) -> Any:
-        return _Waker(self.native)
+    def installWaker(self) -> None:
+        """Have a waker. Where the system gives none now, look again before long."""
+        if self.waker is not None:
+            return
+        try:
+            self.waker = _Waker(self)
+        except OSError:
+            self.callLater(FAULT_SECONDS, self.installWaker)
+            return
+        self.addReader(self.waker)
+
+    def wakeUp(self) -> None:
+        """End the poll; the thread itself looks again before it polls."""
+        if not self.runs_here():
+            super().wakeUp()
+
+    def runs_here(self) -> bool:
+        """Whether the caller is the thread that it runs in. Any thread."""
+        return self._thread == self.native.get_ident()
 
     def _initThreads(self) -> None:
         self.usingThreads = True
@@ -159,25 +156,51 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
 
     def mainLoop(self) -> None:
         """Run until crashed; whatever fails is the callback's own affair."""
-        while self._started:
-            with suppress(Exception):
-                self.runUntilCurrent()
-                wait = self.timeout()
-                self.doIteration(wait if self.running else 0)
+        self._thread = self.native.get_ident()
+        try:
+            while self._started:
+                self._turn()
+        finally:
+            self._thread = None
+
+    def _turn(self) -> None:
+        """Do what is due, and what there is to read and write."""
+        try:
+            wait = self._do_what_is_due()
+            self.doIteration(wait if self.running else 0)
+        except Exception:
+            self.native.sleep(FAULT_SECONDS)
+
+    def _do_what_is_due(self) -> float | None:
+        """Make the calls that are due; how long there will be none."""
+        self.garbage.keep()
+        try:
+            self.runUntilCurrent()
+            return 0.0 if self.threadCallQueue else self.timeout()
+        finally:
+            self.garbage.leave()
+
+    def timeout(self) -> float | None:
+        """How long nothing will be due; Twisted's own counts what was cancelled."""
+        self._insertNewDelayedCalls()
+        pending = self._pendingTimedCalls
+        while pending and pending[0].cancelled:
+            heappop(pending)
+            self._cancellations -= 1
+        return super().timeout()
 
     def doIteration(self, delay: float | None) -> None:
         """Wait for events, at most ``delay`` seconds, and pass them on."""
         wait = -1 if delay is None else int(delay * 1000 + 0.999)
+        events = self._poller.poll(wait)
+        self.garbage.keep()
         try:
-            events = self._poller.poll(wait)
-        except OSError as error:
-            if error.errno == errno.EINTR:
-                return
-            raise
-        for fd, event in events:
-            selectable = self._reads.get(fd) or self._writes.get(fd)
-            if selectable is not None:
-                self._doReadOrWrite(selectable, fd, event)
+            for fd, event in events:
+                selectable = self._reads.get(fd) or self._writes.get(fd)
+                if selectable is not None:
+                    self._pass_on(selectable, event)
+        finally:
+            self.garbage.leave()
 
     def addReader(self, reader: Any) -> None:
         """Watch for input."""
@@ -199,7 +222,11 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
 
     def removeAll(self) -> list[Any]:
         """Watch nothing but the waker; what was watched."""
-        return self._removeAll(list(self._reads.values()), list(self._writes.values()))  # type: ignore[no-any-return]
+        watched = {*self._reads.values(), *self._writes.values()} - {self.waker}
+        for each in watched:
+            self.removeReader(each)
+            self.removeWriter(each)
+        return list(watched)
 
     def getReaders(self) -> list[Any]:
         """What is watched for input."""
@@ -208,6 +235,18 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
     def getWriters(self) -> list[Any]:
         """What is watched for room to write."""
         return list(self._writes.values())
+
+    def _pass_on(self, selectable: Any, event: int) -> None:
+        """Have something read or write, and end it if it cannot."""
+        try:
+            lost = _served(selectable, event)
+        except Exception as error:
+            lost = error
+        if lost is not None:
+            self.removeReader(selectable)
+            self.removeWriter(selectable)
+            with suppress(Exception):
+                selectable.connectionLost(Failure(lost))
 
     def _unwatch(self, watched: dict[int, Any], selectable: Any) -> None:
         """Stop watching, also what has lost its descriptor number by being closed."""
@@ -225,7 +264,11 @@ class PrivateReactor(posixbase.PosixReactorBase, posixbase._PollLikeMixin):
                 self._poller.unregister(fd)
 
 
-def _file(fd: int) -> tuple[int, int]:
-    """What a descriptor number stands for now; raises ``OSError`` if nothing."""
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
+def _served(selectable: Any, event: int) -> BaseException | None:
+    """Have something read or write; why that is over for good, if it is."""
+    if event & _BROKEN and not event & _IN:
+        return main.CONNECTION_LOST
+    lost: BaseException | None = selectable.doRead() if event & _IN else None
+    if lost is None and event & _OUT:
+        lost = selectable.doWrite()
+    return lost

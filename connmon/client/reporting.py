@@ -5,19 +5,19 @@
               linked             welcomed              registered
     OFFLINE ---------> GREETING ---------> REGISTERING -----------.
        ^                                                          | send whole
-       |                               .--------------------------'
-       | lost, from                    v     acknowledged
-       | anywhere                  REPORTING ------------> RESTING
-       |                               ^                  |      |
-       |                        stirred|          stirred |      | interval over,
-       |                        or beat|    interval over |      | nothing stirred
-       '------------------------       '-- IDLE <---------|------'
-                                       ^                  |
-                                       '---- send --------'
+       |                    .-------------------------------------'
+       | lost, from         v   acknowledged, more to tell
+       | anywhere       REPORTING ------------------------> RESTING
+       |                 ^  |  ^                             ^  |
+       |    stirred, or  |  |  '-------- interval over ------|--'
+       |    beat         |  | acknowledged                   |
+       |                 |  v                                |
+       '---------------  IDLE ----- stirred too soon --------'
 
 One report is in flight at most. While an answer is awaited, its lateness is watched;
-while idle, only the heartbeat is; while offline, and while an answer is late, marks are
-folded away now and then so that nothing grows. Each state has exactly one alarm.
+while idle, only the heartbeat is. Where nothing is told for long, offline, while an
+answer is late or a busy node wants to be spared, marks are folded away once a second so
+that nothing grows. Each state has exactly one alarm.
 
 Inputs say what happened, at ``now`` seconds of the process's monotonic clock, and
 return what must follow, in order.
@@ -32,8 +32,10 @@ from connmon.errors import OutOfTurn
 from connmon.wire.commands import ANSWER_SECONDS, HEARTBEAT_SECONDS
 
 FOLD_SECONDS = 1.0
-"""How long marks gather while there is no node to tell, in seconds."""
+"""How long marks gather at most before they are told or folded away, in seconds."""
 
+EARLY_SECONDS = 0.001
+"""How much too early an alarm may ring: times are floats, and rounded on the way."""
 
 SHORTEST_INTERVAL = 0.1
 """Seconds left between two reports, whatever a node asks for."""
@@ -117,6 +119,7 @@ class Reporting:
         self._sent_stirred: float | None = None
         self._finishing = False
         self._overdue = 0.0
+        self._rested_at = 0.0
         self._fresh = False
 
     def linked(self, now: float) -> list[Effect]:
@@ -149,17 +152,21 @@ class Reporting:
         self._sent_stirred = None
         if self._finishing:
             return self._finish(now)
-        self.phase = Phase.RESTING
-        return [Alarm(now + self._interval)]
+        if self._has_more():
+            return [self._rest(now + self._interval, now)]
+        return self._idle(now + self._interval)
 
     def stirred(self, now: float) -> list[Effect]:
         """Something changed in the ledger, the first time since it was last read."""
-        if self._stirred is None:
+        is_first = self._stirred is None
+        if is_first:
             self._stirred = now
         if self.phase is Phase.IDLE:
-            return self._send(now)
+            return self._speak_up(now)
         if self.phase is Phase.OFFLINE:
             return [Alarm(now + FOLD_SECONDS)]
+        if self.phase is Phase.RESTING and is_first:
+            return [self._rest(self._rested_at, now)]
         return []
 
     def alarm(self, now: float) -> list[Effect]:
@@ -169,12 +176,12 @@ class Reporting:
         if self.phase is Phase.IDLE:
             return self._send(now)
         if self.phase is Phase.RESTING:
-            return [Settled(), *self._rested(now)]
+            if now >= self._rested_at - EARLY_SECONDS:
+                return [Settled(), *self._rested(now)]
+            return self._fold(self._rest(self._rested_at, now))
         if now >= self._overdue:
             return [HangUp()]
-        # What is folded here is told by the next report, so that has to be whole.
-        self._whole = True
-        return [Fold(), self._look(now)]
+        return self._fold(self._look(now))
 
     def lost(self, now: float) -> list[Effect]:
         """The link is gone, for whatever reason. Twice is once."""
@@ -192,6 +199,11 @@ class Reporting:
         if self.phase is Phase.OFFLINE:
             return [Alarm(None), Finish()]
         return []
+
+    def _fold(self, alarm: Alarm) -> list[Effect]:
+        """Fold, with a node to tell: what is lost by that, the next report tells."""
+        self._whole = True
+        return [Fold(), alarm]
 
     def _finish(self, now: float) -> list[Effect]:
         """Tell the rest if there is any, else be done."""
@@ -225,14 +237,40 @@ class Reporting:
         """When to look again whether an answer is overdue."""
         return Alarm(min(now + FOLD_SECONDS, self._overdue))
 
+    def _has_more(self) -> bool:
+        """Whether there is another report to make as soon as may be.
+
+        The second follows the first whatever happens: two make a rate.
+        """
+        return self._stirred is not None or self._whole or self._fresh
+
     def _rested(self, now: float) -> list[Effect]:
         """The interval is over: the next report, or quiet until something stirs."""
-        if self._stirred is not None or self._whole or self._fresh:
-            # The second report follows the first whatever happens: two make a rate.
+        if self._has_more():
             self._fresh = False
             return self._send(now)
+        return self._idle(now)
+
+    def _rest(self, until: float, now: float) -> Alarm:
+        """Nothing more is said before ``until``; what stirs meanwhile is folded."""
+        self.phase = Phase.RESTING
+        self._rested_at = until
+        return Alarm(until if self._stirred is None else min(until, now + FOLD_SECONDS))
+
+    def _idle(self, rested: float) -> list[Effect]:
+        """Nothing to say before the heartbeat; if there is, not before ``rested``.
+
+        Not a rest first: the thread would be woken only to find that all is quiet.
+        """
         self.phase = Phase.IDLE
-        return [Alarm(now + max(HEARTBEAT_SECONDS - self._interval, 0.0))]
+        self._rested_at = rested
+        return [Alarm(rested + HEARTBEAT_SECONDS - self._interval)]
+
+    def _speak_up(self, now: float) -> list[Effect]:
+        """Something stirred while idle: tell it at once, unless a report just went."""
+        if now >= self._rested_at:
+            return self._send(now)
+        return [self._rest(self._rested_at, now)]
 
     def _keep(self, interval: float) -> None:
         """Keep the node's interval, as far as it makes sense."""

@@ -15,18 +15,18 @@ from typing import Any, Protocol
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from connmon import __version__
-from connmon.config import Address
+from connmon.config import AnyAddress, UnixAddress
 from connmon.console.options import Target
 from connmon.errors import ProtocolError
 from connmon.model.summary import Frame
 from connmon.wire import commands
-from connmon.wire.codec import decode_frame
+from connmon.wire.frames import decode_frame
 from connmon.wire.link import Link, refusal
 from connmon.wire.route import Route
 
@@ -39,7 +39,7 @@ _log = Logger(namespace="connmon.console")
 class Failed:
     """A node that could not be used, and why."""
 
-    address: Address
+    address: AnyAddress
     reason: str
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Failed:
 class Viewer(Protocol):
     """Whoever looks at the frames."""
 
-    def shown(self, frame: Frame, address: Address) -> None:
+    def shown(self, frame: Frame, address: AnyAddress) -> None:
         """A frame came from the node at ``address``."""
 
     def lost(self, failed: Failed) -> None:
@@ -71,7 +71,7 @@ class ConsoleLink(Link):
 
     def opened(self) -> None:
         """Nothing is said before the uplink says it."""
-        self.transport.setTcpNoDelay(True)
+        self.hurry()
 
     def violated(self, error: ProtocolError) -> None:
         """Remember why the link is being closed."""
@@ -160,11 +160,16 @@ class Uplink:
     def _connect(self) -> None:
         factory = Factory.forProtocol(lambda: ConsoleLink(self))
         factory.noisy = False
-        endpoint: Any = HostnameEndpoint(
-            self._reactor, self._address.host, self._address.port, CONNECT_SECONDS
-        )
-        self._connecting = endpoint.connect(factory)
+        self._connecting = self._endpoint().connect(factory)
         self._connecting.addCallbacks(self._connected, self._unreachable)
+
+    def _endpoint(self) -> Any:
+        address = self._address
+        if isinstance(address, UnixAddress):
+            return UNIXClientEndpoint(self._reactor, address.path, CONNECT_SECONDS)
+        return HostnameEndpoint(
+            self._reactor, address.host, address.port, CONNECT_SECONDS
+        )
 
     def _connected(self, link: ConsoleLink) -> None:
         self._connecting = None
@@ -250,4 +255,7 @@ def _in_words(failure: Failure) -> str:
     if isinstance(why, error.ConnectError) and isinstance(why.osError, int):
         return os.strerror(why.osError).lower()
     text = refusal(failure).rstrip(".")
+    if isinstance(why, error.ConnectError) and isinstance(why.args[0], Failure):
+        # So Twisted tells of EAGAIN: a UNIX socket has no room in its queue.
+        text = "it accepts no more links"
     return text[:1].lower() + text[1:] if text else type(why).__name__

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 
-from connmon.config import Address
+from connmon.config import AnyAddress
 from connmon.console import screen, terminal
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
@@ -42,7 +42,7 @@ class Live:
 
     # What the uplink tells.
 
-    def shown(self, frame: Frame, address: Address) -> None:
+    def shown(self, frame: Frame, address: AnyAddress) -> None:
         """A frame came: show it."""
         self._frame = frame
         self._state = State.LIVE

@@ -22,7 +22,7 @@ class Target:
     """
 
     service: str
-    addresses: tuple[config.Address, ...]
+    addresses: tuple[config.AnyAddress, ...]
     warnings: tuple[str, ...] = ()
 
 
@@ -39,7 +39,7 @@ class Choices:
 def add_target(
     parser: argparse.ArgumentParser,
     node: str = "only this node; default: any of them",
-    host: str = "this address; no config is read",
+    host: str = "HOST[:PORT] or unix:/PATH; no config is read",
 ) -> None:
     """Add the four options that every command takes, the last two in its own words."""
     group = parser.add_argument_group("which node")
@@ -50,7 +50,7 @@ def add_target(
         "-s", "--service", metavar="NAME", help=f"default: {config.DEFAULT_SERVICE}"
     )
     group.add_argument("-n", "--node", metavar="NAME", help=node)
-    group.add_argument("-H", "--host", metavar="HOST[:PORT]", help=host)
+    group.add_argument("-H", "--host", metavar="ADDRESS", help=host)
 
 
 def parse(argv: Sequence[str], program: str) -> Choices:

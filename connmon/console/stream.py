@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, TextIO
 
-from connmon.config import Address
+from connmon.config import AnyAddress
 from connmon.console import batch
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
@@ -40,7 +40,7 @@ class Stream:
         self._first = True
         self._lost = ""
 
-    def shown(self, frame: Frame, address: Address) -> None:
+    def shown(self, frame: Frame, address: AnyAddress) -> None:
         """Write one frame."""
         if self._left == 0:
             return

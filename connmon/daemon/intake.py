@@ -9,22 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.amp import AmpBox
 from twisted.python.failure import Failure
 
 from connmon import __version__
 from connmon.config import Address
+from connmon.daemon.credentials import Credentials, credentials
 from connmon.daemon.feeds import Feeds, Subscription
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
 from connmon.model.records import Identity
 from connmon.model.summary import Frame
 from connmon.wire import commands
-from connmon.wire.codec import decode_report, encode_frame
+from connmon.wire.frames import encode_frame
 from connmon.wire.link import Link
+from connmon.wire.reports import decode_report
+from connmon.wire.without_tls import amp
 
 _log = Logger(namespace="connmon.daemon")
 
@@ -55,6 +58,9 @@ class Node:
     feeds: Feeds
     clock: Clock
     links: set[NodeLink] = field(default_factory=set)
+    #: Processes that are linked by a UNIX socket and said a pid that is not theirs:
+    #: who the kernel says they are, by process token.
+    mismatched: dict[str, Credentials] = field(default_factory=dict)
 
 
 class NodeLink(Link):
@@ -65,6 +71,7 @@ class NodeLink(Link):
         super().__init__()
         self._node = node
         self._peer_name = "?"
+        self._credentials: Credentials | None = None
         self._role: str | None = None
         self._identity: Identity | None = None
         self._registration = 0
@@ -78,10 +85,14 @@ class NodeLink(Link):
     def opened(self) -> None:
         """Someone connected; they have a few seconds to say who they are."""
         self._node.links.add(self)
-        self.transport.setTcpNoDelay(True)
-        self.transport.setTcpKeepAlive(True)
+        self.hurry()
         peer = self.transport.getPeer()
-        self._peer_name = str(Address(peer.host, peer.port))
+        if isinstance(peer, UNIXAddress):
+            self._credentials = credentials(self.transport.getHandle())
+            self._peer_name = _by_unix(self._credentials)
+        else:
+            self.transport.setTcpKeepAlive(True)
+            self._peer_name = str(Address(peer.host, peer.port))
         self._expect_word(commands.GREETING_SECONDS)
 
     def closed(self, reason: Failure) -> None:
@@ -92,6 +103,7 @@ class NodeLink(Link):
             self._subscription.stop()
         identity = self._identity
         if identity is not None:
+            self._forget(identity)
             now = self._node.clock.seconds()
             last = self._node.board.departed(identity.process, self._registration, now)
             _log.info(
@@ -127,7 +139,7 @@ class NodeLink(Link):
         self._ending("the node stops")
         self.transport.loseConnection()
 
-    def dispatchCommand(self, box: AmpBox) -> Deferred[Any]:
+    def dispatchCommand(self, box: amp.AmpBox) -> Deferred[Any]:
         """Answer a question; what came along with a mistake is not heard any more."""
         return Deferred() if self._reason is not None else super().dispatchCommand(box)
 
@@ -191,6 +203,7 @@ class NodeLink(Link):
         _log.info(
             "client {who} joined from {peer}", who=_who(identity), peer=self._peer_name
         )
+        self._compare(identity)
         return {"interval": REPORT_INTERVAL}
 
     @commands.Report.responder
@@ -225,6 +238,27 @@ class NodeLink(Link):
         return {}
 
     # What they share.
+
+    def _compare(self, identity: Identity) -> None:
+        """Note it if the pid that a process said is not its own; that is no refusal.
+
+        A program may be reached through another, and it is the node's users who judge.
+        """
+        found = self._credentials
+        own = None if found is None else found.own_pid()
+        if found is None or own is None or own == identity.pid:
+            return
+        self._node.mismatched[identity.process] = found
+        _log.warn(
+            "client {who} is process {own}, by the credentials of its link",
+            who=_who(identity),
+            own=own,
+        )
+
+    def _forget(self, identity: Identity) -> None:
+        """Forget what was noted of this link; a newer one's note is not ours."""
+        if self._node.mismatched.get(identity.process) is self._credentials:
+            self._node.mismatched.pop(identity.process, None)
 
     def _show(self, frame: Frame) -> Deferred[Any]:
         """Send one frame; the answer says that there is room for the next."""
@@ -286,3 +320,10 @@ def _who(identity: Identity) -> str:
     """A process, for the log, whatever it calls itself."""
     name = f"{identity.hostname} {identity.program}[{identity.pid}]"
     return name if name.isprintable() else repr(name)[1:-1]
+
+
+def _by_unix(found: Credentials | None) -> str:
+    """Who is at the other end of a UNIX socket, for the log."""
+    if found is None:
+        return "a UNIX socket"
+    return f"a UNIX socket, pid {found.pid or 'unknown'}, uid {found.uid}"

@@ -15,7 +15,8 @@ from twisted.python import usage
 from connmon import __version__, config
 from connmon.daemon.feeds import Feeds
 from connmon.daemon.intake import Node, NodeFactory
-from connmon.daemon.listening import bind
+from connmon.daemon.listening import Listener, bind_all
+from connmon.daemon.unixport import UnixPort
 from connmon.errors import ConfigError
 from connmon.model.board import Board
 
@@ -28,14 +29,24 @@ _log = Logger(namespace="connmon.daemon")
 class Options(usage.Options):
     """The options of ``twistd connmon``; the same as those of ``connmond``."""
 
-    synopsis = "[--config FILE] [--service NAME] [--node NAME] [--host HOST[:PORT]]"
+    synopsis = "[--config FILE] [--service NAME] [--node NAME] [--host ADDRESS]..."
     longdesc = "A connmon node: hears processes out, and shows consoles the picture."
     optParameters = [  # noqa: RUF012  the shape Twisted asks for
         ["config", "c", None, f"Config file (default: {config.DEFAULT_PATH})."],
         ["service", "s", config.DEFAULT_SERVICE, "Which service this node is of."],
         ["node", "n", None, "Which node this is; may be left out if there is one."],
-        ["host", "H", None, "Listen on HOST[:PORT] instead of the node's bind."],
     ]
+
+    def __init__(self) -> None:
+        """No address is given yet."""
+        super().__init__()
+        self["host"] = []
+
+    def opt_host(self, address: str) -> None:
+        """Listen on HOST[:PORT] or unix:/PATH, not on the node's binds; repeatable."""
+        self["host"].append(address)
+
+    opt_H = opt_host  # noqa: N815  the shape Twisted asks for
 
     def opt_version(self) -> None:
         """Print connmon's version and end."""
@@ -66,15 +77,13 @@ def make_node(options: Any, reactor: Any) -> MultiService:
     settings = config.load(options["config"])
     service = settings.service(options["service"])
     this = service.node(options["node"])
-    address = this.bind
-    if options["host"] is not None:
-        address = _host(options["host"])
+    addresses = tuple(map(_host, options["host"])) or this.binds
     board = Board(service.name, this.name)
     feeds = Feeds(reactor, lambda: board.frame(reactor.seconds()))
     incarnation = os.urandom(8).hex()
     node = Node(service.name, this.name, incarnation, board, feeds, reactor)
     whole = MultiService()
-    listening = Listening(reactor, node, bind(address), settings.warnings)
+    listening = Listening(reactor, node, bind_all(addresses), settings.warnings)
     listening.setServiceParent(whole)
     sweep = TimerService(SWEEP_SECONDS, _sweep, board, reactor)
     sweep.clock = reactor
@@ -82,7 +91,7 @@ def make_node(options: Any, reactor: Any) -> MultiService:
     return whole
 
 
-def _host(text: str) -> config.Address:
+def _host(text: str) -> config.AnyAddress:
     """The address that ``--host`` means; port 0 is any free one."""
     try:
         return config.parse_address(text, allow_zero=True)
@@ -105,13 +114,13 @@ class Listening(Service):
         self,
         reactor: Any,
         node: Node,
-        sockets: list[socket.socket],
+        listeners: list[Listener],
         warnings: tuple[str, ...] = (),
     ) -> None:
         """Take over the sockets; ``warnings`` are logged at the start."""
         self._reactor = reactor
         self._node = node
-        self._sockets = sockets
+        self._listeners = listeners
         self._warnings = warnings
         self._ports: list[Any] = []
 
@@ -122,24 +131,26 @@ class Listening(Service):
             # Not as "warning", which would make it one of Python's.
             _log.warn("{text}", text=warning)
         factory = NodeFactory(self._node)
-        for each in self._sockets:
-            port = self._reactor.adoptStreamPort(each.fileno(), each.family, factory)
-            each.close()
-            self._ports.append(port)
-        self._sockets = []
+        for each in self._listeners:
+            self._ports.append(self._port(each.socket, factory))
         # Whoever waits for this may send SIGTERM next: only now is it heeded.
         self._reactor.callWhenRunning(self._announce)
 
+    def _port(self, bound: socket.socket, factory: NodeFactory) -> Any:
+        """A port that accepts on a copy of the socket."""
+        if bound.family == socket.AF_UNIX:
+            return UnixPort.adopt(self._reactor, bound.fileno(), factory)
+        return self._reactor.adoptStreamPort(bound.fileno(), bound.family, factory)
+
     def _announce(self) -> None:
         """Say where the node listens."""
-        for port in self._ports:
-            here = port.getHost()
+        for each in self._listeners:
             _log.info(
                 "node {node} of service {service} listens on {address}, "
                 "connmon {version}",
                 node=self._node.name,
                 service=self._node.service,
-                address=config.Address(here.host, here.port),
+                address=each.address,
                 version=__version__,
             )
 
@@ -147,10 +158,21 @@ class Listening(Service):
         """Accept no more, and hang up on everyone."""
         super().stopService()
         _log.info("node {node} stops", node=self._node.name)
-        for each in self._sockets:
-            each.close()
+        for each in self._listeners:
+            self._close(each)
         for port in self._ports:
             port.stopListening()
-        self._sockets, self._ports = [], []
+        self._listeners, self._ports = [], []
         for link in list(self._node.links):
             link.dismiss()
+
+    def _close(self, listener: Listener) -> None:
+        """Close a socket; that its file stays is no reason to leave the others open."""
+        try:
+            listener.close()
+        except OSError as error:
+            _log.warn(
+                "cannot remove {address}: {reason}",
+                address=listener.address,
+                reason=os.strerror(error.errno or 0),
+            )

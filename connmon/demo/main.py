@@ -63,7 +63,7 @@ def main(argv: Sequence[str], program: str) -> int:
         fleet.end()
 
 
-def _watch(address: config.Address, seconds: float) -> int:
+def _watch(address: config.AnyAddress, seconds: float) -> int:
     """The console, or frames for a while where there is no terminal."""
     target = Target("", (address,))
     if has_screen():
@@ -103,7 +103,7 @@ class Fleet:
             file.write(config.BUILTIN)
         return path
 
-    def start_node(self, options: list[str]) -> config.Address:
+    def start_node(self, options: list[str]) -> config.AnyAddress:
         """Start the node; where it listens. Its complaint is a ``ConfigError``."""
         node = self._start("node", self._directory, *options)
         assert node.stdout is not None
@@ -116,7 +116,7 @@ class Fleet:
         complaint = lines[-1] if lines else "no reason given"
         raise ConfigError(f"the node did not start: {complaint}")
 
-    def start_program(self, name: str, address: config.Address) -> None:
+    def start_program(self, name: str, address: config.AnyAddress) -> None:
         """Start one process of a program."""
         self._start("program", name, self._directory, str(address))
 

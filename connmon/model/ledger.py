@@ -2,24 +2,29 @@
 
 Two kinds of thread meet here, and neither ever waits for the other:
 
-* *The application's threads* mark what happens, each on the one connection it has in
-  hand: a few attribute stores and set operations, no lock, no clock, no I/O. A
-  connection is in one thread's hands at a time, so its own counts need no lock; the
-  sets of open and checked-out connections are changed by single operations that
-  CPython does not interrupt. A mark may come from the garbage collector, in the middle
-  of another mark: that too only touches the collected connection and the same sets.
-* *The reporting thread* alone keeps the books: ``collect`` and ``whole`` take the
-  marked connections one by one and fold their counts into the pools' and the
-  process's totals. Totals therefore have one writer and never go backwards.
+* *The application's threads* mark what happens. No lock, no clock, no I/O. Each mark
+  that happens with every checkout is a run of plain stores without a call in it:
+  CPython (3.10 to 3.13, with its global lock) changes threads, runs signal handlers and
+  collects garbage only after calls and at jumps, so such a run is one step, and its
+  additions lose nothing. The rarer marks also keep sets, by single operations,
+  and are safe to repeat. A mark may come from the garbage collector, in the middle of
+  another one's calls: it only touches the collected connection and the same numbers.
+* *The reporting thread* alone keeps the books: ``collect``, ``whole`` and ``fold`` take
+  the pools in which something stirred, and bring the totals up to their connections.
+  Totals therefore have one writer and never go backwards.
 
 Time is an argument everywhere: the process's monotonic clock, in seconds.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
+from connmon.model.histogram import BOUNDS, Durations, Histogram
 from connmon.model.records import (
     DETACHED,
     IDLE,
@@ -27,36 +32,30 @@ from connmon.model.records import (
     ConnectionRecord,
     Counters,
     Maxima,
+    PoolFacts,
     PoolRecord,
     Report,
 )
 
+NOT_IDLE = 2
+"""What ``Connection.taken`` leaves to do when the connection was out, or closed."""
+
 _CLOSED = 3
+_SHORTEST = BOUNDS[0]
 
-
-class Tally:
-    """A growing count of what happened; written by the reporting thread only."""
-
-    __slots__ = ("checkouts", "closes", "connects", "invalidations")
-
-    def __init__(self) -> None:
-        """Begin at nothing."""
-        self.checkouts = self.connects = self.closes = self.invalidations = 0
-
-    def counters(self) -> Counters:
-        """The totals as they are now."""
-        return Counters(self.checkouts, self.connects, self.closes, self.invalidations)
+Owner = int | str
+"""A thread by its number, or a task by its name."""
 
 
 class Presence:
-    """Which connections are open, and which out, with the most there ever were."""
+    """Which connections are open, how many are out, and the most there ever were."""
 
     __slots__ = ("max_open", "max_out", "open", "out")
 
     def __init__(self) -> None:
         """Begin with none."""
         self.open: set[Connection] = set()
-        self.out: set[Connection] = set()
+        self.out = 0
         self.max_open = 0
         self.max_out = 0
 
@@ -64,68 +63,148 @@ class Presence:
         """A connection was opened."""
         self.open.add(connection)
         held = len(self.open)
-        if held > self.max_open:  # noqa: PLR1730  see take()
-            self.max_open = held
-
-    def take(self, connection: Connection) -> None:
-        """A connection was checked out."""
-        self.out.add(connection)
-        held = len(self.out)
         # Not max(): CPython may switch threads after a call, and a higher mark that was
         # set meanwhile would be lost. It does not between a comparison and a store.
-        if held > self.max_out:  # noqa: PLR1730
-            self.max_out = held
-
-    def discard(self, connection: Connection) -> None:
-        """A connection was closed."""
-        self.out.discard(connection)
-        self.open.discard(connection)
+        if held > self.max_open:  # noqa: PLR1730
+            self.max_open = held
 
     def maxima(self) -> Maxima:
         """The high-water marks as they are now."""
         return Maxima(self.max_open, self.max_out)
 
 
-class Pool:
-    """One engine's pool, through every ``dispose()`` of it.
-
-    ``size`` and ``max_overflow`` are ``None`` where the pool has no such bound.
-    """
+class Pool(Presence):
+    """One engine's pool, through every ``dispose()`` of it, and its own presence."""
 
     __slots__ = (
+        "_told",
+        "announced",
+        "commits",
+        "connect_failures",
+        "connects",
+        "creations",
+        "detached_closes",
+        "emptied",
+        "ended",
+        "facts",
+        "held",
+        "holds",
         "id",
-        "kind",
-        "max_overflow",
-        "name",
-        "present",
+        "invalidations",
+        "key",
+        "ledger",
+        "lost",
+        "quiet",
         "retired",
-        "size",
-        "tally",
+        "rollbacks",
+        "soft_invalidations",
+        "uses",
     )
 
-    def __init__(
-        self, id: int, name: str, kind: str, size: int | None, max_overflow: int | None
-    ) -> None:
+    def __init__(self, ledger: Ledger, id: int, key: object, facts: PoolFacts) -> None:
         """Made by ``Ledger.pool`` only."""
+        super().__init__()
+        self.ledger = ledger
         self.id = id
-        self.name = name
-        self.kind = kind
-        self.size = size
-        self.max_overflow = max_overflow
-        self.present = Presence()
-        self.tally = Tally()
+        self.key = key
+        self.facts = facts
         self.retired = False
+        #: Whether anything ever happened in it, so that it is told of.
+        self.announced = False
+        #: Whether the reporting thread has seen all there is; the next mark stirs it.
+        self.quiet = True
+        self.creations = Durations()
+        #: Ended checkouts that took longer than the first bucket, by bucket, and how
+        #: long all of them took; what is left of ``ended`` is the first bucket.
+        self.holds = [0] * (len(BOUNDS) + 1)
+        self.held = 0.0
+        self.connects = self.connect_failures = 0
+        self.invalidations = self.soft_invalidations = 0
+        self.commits = self.rollbacks = 0
+        #: Checkouts that ended without a check-in.
+        self.lost = 0
+        #: Check-ins of a record whose connection was closed before, hence not reset.
+        self.emptied = 0
+        #: Detached connections that were closed by their user, hence reset.
+        self.detached_closes = 0
+        # Kept by the reporting thread.
+        self.uses = self.ended = 0
+        self._told = Counters()
+
+    # The application's threads.
+
+    def created(self, seconds: float) -> None:
+        """A connection was made by the driver, which took so long. Any thread."""
+        self.creations.add(seconds)
+
+    def refused(self) -> None:
+        """A connection could not be made. Any thread."""
+        self.connect_failures += 1
+        self.stir()
+
+    def committed(self) -> None:
+        """A transaction was committed. The thread that has its connection."""
+        self.commits += 1
+        self.stir()
+
+    def rolled_back(self) -> None:
+        """A transaction was rolled back. The thread that has its connection."""
+        self.rollbacks += 1
+        self.stir()
+
+    def stir(self) -> None:
+        """Have the reporting thread look at this pool, unless it is about to."""
+        if self.quiet:
+            stirred = self.quiet = False
+            try:
+                stirred = self.ledger.stir(self)
+            finally:
+                # Also when a signal handler of the host's raises in the middle.
+                if not stirred:
+                    self.quiet = True
+
+    # The reporting thread.
+
+    def news(self) -> Counters:
+        """What was counted since the last time. Reporting thread."""
+        total = self._total()
+        news = total.minus(self._told)
+        self._told = total
+        return news
+
+    def _total(self) -> Counters:
+        """The totals, as far as the books are kept.
+
+        What follows from two numbers that change at different moments is never less
+        than it was told to be.
+        """
+        checkins = self.ended - self.lost
+        return Counters(
+            checkouts=self.uses,
+            checkins=max(checkins, self._told.checkins),
+            connects=self.connects,
+            connect_failures=self.connect_failures,
+            closes=max(self.connects - len(self.open), self._told.closes),
+            invalidations=self.invalidations,
+            soft_invalidations=self.soft_invalidations,
+            resets=max(
+                checkins - self.emptied + self.detached_closes, self._told.resets
+            ),
+            commits=self.commits,
+            rollbacks=self.rollbacks,
+        )
 
     def record(self) -> PoolRecord:
         """The pool as it is reported. Reporting thread."""
+        longer = self.holds[1:]
+        shortest = max(self.ended - sum(longer), 0)
         return PoolRecord(
             self.id,
-            self.name,
-            self.kind,
-            self.size,
-            self.max_overflow,
-            self.tally.counters(),
-            self.present.maxima(),
+            self.facts,
+            self._told,
+            self.maxima(),
+            Histogram((shortest, *longer), self.held),
+            self.creations.histogram(),
         )
 
 
@@ -133,58 +212,148 @@ class Connection:
     """One database connection of this process, from its opening to its closing."""
 
     __slots__ = (
-        "_folded_closed",
-        "_folded_invalidated",
-        "_folded_open",
+        "_folded_ended",
         "_folded_uses",
+        "_told",
         "announced",
         "id",
-        "invalidated",
         "opened",
+        "owner",
         "pool",
+        "process",
         "since",
         "state",
         "uses",
     )
 
     def __init__(self, id: int, pool: Pool, now: float) -> None:
-        """Made by ``Ledger.opened`` only."""
+        """Made by ``Ledger.connection`` only."""
         self.id = id
         self.pool = pool
+        #: The whole process's presence, where that is more than the pool's.
+        self.process: Presence | None = None
         self.state = IDLE
         self.since = self.opened = now
+        self.owner: Owner = 0
         self.uses = 0
-        self.invalidated = 0
+        #: Whether a node knows of it.
         self.announced = False
-        self._folded_open = self._folded_closed = False
-        self._folded_uses = self._folded_invalidated = 0
+        self._folded_uses = self._folded_ended = 0
+        self._told = (-1, 0.0, 0)
 
     @property
     def closed(self) -> bool:
         """Whether the connection is known to be gone."""
         return self.state == _CLOSED
 
-    def record(self) -> ConnectionRecord:
-        """The connection as it is reported. Reporting thread."""
+    def taken(self, now: float, owner: Owner) -> int:
+        """Note a checkout; what is left to do. The thread that took it.
+
+        Zero is nothing, ``NOT_IDLE`` that nothing was noted, anything else that the
+        pool must be stirred. One step, see above: no call between the first store and
+        the last.
+        """
+        if self.state != IDLE:
+            return NOT_IDLE
+        pool, process = self.pool, self.process
+        self.state = OUT
+        self.since = now
+        self.owner = owner
+        self.uses += 1
+        pool.out = out = pool.out + 1
+        if process is not None:
+            process.out = out_of_all = process.out + 1
+            if out_of_all > process.max_out:  # noqa: PLR1730  see Presence.add()
+                process.max_out = out_of_all
+        if out > pool.max_out:  # noqa: PLR1730
+            pool.max_out = out
+        return pool.quiet
+
+    def returned(self, now: float) -> bool:
+        """Note a check-in; whether the pool must be stirred. The thread that had it.
+
+        One step likewise.
+        """
+        if self.state != OUT:
+            return False
+        pool, process = self.pool, self.process
+        held = now - self.since
+        bucket = bisect_left(BOUNDS, held) if held > _SHORTEST else 0
+        self.state = IDLE
+        self.since = now
+        pool.held += held
+        pool.out -= 1
+        if process is not None:
+            process.out -= 1
+        if bucket:
+            pool.holds[bucket] += 1
+        return pool.quiet
+
+    def ended(self, now: float, state: int) -> None:
+        """Go to another state than idle, ending a checkout if there is one.
+
+        One step likewise. The thread that has the connection, or the last that had.
+        """
+        pool, process = self.pool, self.process
+        held = now - self.since
+        bucket = bisect_left(BOUNDS, held)
+        if self.state == OUT:
+            pool.holds[bucket] += bucket > 0
+            pool.held += held
+            pool.lost += state == DETACHED
+            pool.emptied += state == _CLOSED
+            pool.out -= 1
+            if process is not None:
+                process.out -= 1
+        self.state = state
+        self.since = now
+
+    def join(self, process: Presence) -> None:
+        """Be counted with those of other pools too, from now on. Any thread.
+
+        One step likewise.
+        """
+        if self.process is None:
+            process.out += self.state == OUT
+            self.process = process
+
+    def shared(self) -> None:
+        """Another user of a connection that is out already, as in ``StaticPool``.
+
+        It is taken twice and given back once.
+        """
+        self.uses += 1
+        self.pool.lost += 1
+        self.pool.stir()
+
+    def has_news(self) -> bool:
+        """Whether it is not as it was last told of. Reporting thread."""
+        return (self.state, self.since, self.uses) != self._told
+
+    def look(self, owner_name: Callable[[Owner], str]) -> ConnectionRecord | None:
+        """The connection as it is now, ``None`` if closed. Any thread."""
+        state, since, uses, owner = self.state, self.since, self.uses, self.owner
+        if state == _CLOSED:
+            return None
+        name = "" if state == IDLE else owner_name(owner)
         return ConnectionRecord(
-            self.id, self.pool.id, self.state, self.since, self.opened, self.uses
+            self.id, self.pool.id, state, since, self.opened, uses, name
         )
 
-    def fold_into(self, tallies: tuple[Tally, Tally]) -> bool:
-        """Add what happened since the last fold to the totals. Reporting thread.
+    def record(self, owner_name: Callable[[Owner], str]) -> ConnectionRecord | None:
+        """The connection as it is reported, ``None`` if closed. Reporting thread."""
+        record = self.look(owner_name)
+        if record is not None:
+            self.announced = True
+            self._told = (record.state, record.since, record.uses)
+        return record
 
-        Everything is read once, and the answer says whether the connection was seen
-        closed: its thread may close it, and mark it again, at any moment in between.
-        """
-        uses, invalidated, closed = self.uses, self.invalidated, self.closed
-        for tally in tallies:
-            tally.checkouts += uses - self._folded_uses
-            tally.invalidations += invalidated - self._folded_invalidated
-            tally.connects += not self._folded_open
-            tally.closes += closed - self._folded_closed
-        self._folded_uses, self._folded_invalidated = uses, invalidated
-        self._folded_open, self._folded_closed = True, closed
-        return closed
+    def fold(self) -> None:
+        """Add what happened since the last fold to the pool's. Reporting thread."""
+        uses, ended = self.uses, self.uses - (self.state == OUT)
+        self.pool.uses += uses - self._folded_uses
+        self.pool.ended += ended - self._folded_ended
+        self._folded_uses, self._folded_ended = uses, ended
 
 
 class Ledger:
@@ -192,41 +361,64 @@ class Ledger:
 
     ``wake`` is called, from whichever thread made the mark, by the first mark after
     each ``collect``, ``whole`` or ``fold``: it must return at once, never raise, and
-    say whether it was heard. If not, the next mark tries again.
+    say whether it was heard. If not, the next mark tries again. ``owner_name`` is
+    asked, in the reporting thread, what a thread's number stands for.
     """
 
-    def __init__(self, wake: Callable[[], bool] = lambda: True) -> None:
-        """Begin with no pools, and nothing marked."""
+    def __init__(
+        self,
+        wake: Callable[[], bool] = lambda: True,
+        owner_name: Callable[[Owner], str] = str,
+    ) -> None:
+        """Begin with no pools, and nothing stirred."""
         self._wake = wake
+        self._owner_name = owner_name
         self._quiet = True
         self._watched = True
+        self._heard_unwatched = False
         self._present = Presence()
-        self._tally = Tally()
-        self._pools: dict[int, Pool] = {}
-        self._marked: set[Connection | Pool] = set()
+        self._has_several = False
+        self._max_out = 0
+        self._counters = Counters()
+        self._pools: dict[object, Pool] = {}
+        self._stirred: set[Pool] = set()
+        self._closed: deque[Connection] = deque()
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
     # The application's threads.
 
-    def pool(
-        self, name: str, kind: str, size: int | None, max_overflow: int | None
-    ) -> Pool:
-        """Begin to follow an engine's pool. Any thread.
+    def pool(self, key: object, facts: PoolFacts) -> Pool:
+        """The pool that ``key`` stands for, followed from now on. Any thread.
 
-        It is told of with its first connection.
+        It is told of when something happens in it.
         """
-        pool = Pool(next(self._pool_ids), name, kind, size, max_overflow)
-        self._pools[pool.id] = pool
+        pool = self._pools.get(key)
+        if pool is None:
+            made = Pool(self, next(self._pool_ids), key, facts)
+            pool = self._pools.setdefault(key, made)
+            if len(self._pools) > 1 and not self._has_several:
+                self._count_together()
         return pool
+
+    def _count_together(self) -> None:
+        """From now on, count what is out of all pools; with one it is the pool's."""
+        self._has_several = True
+        for pool in list(self._pools.values()):
+            for connection in list(pool.open):
+                connection.join(self._present)
 
     def retired(self, pool: Pool) -> None:
         """A pool's engine is gone: drop it with its last connection. Any thread."""
         pool.retired = True
-        if pool.present.max_open:
-            self._mark(pool)
-        else:
-            self._pools.pop(pool.id, None)
+        if pool.announced:
+            pool.stir()
+        elif not pool.open:
+            self._pools.pop(pool.key, None)
+
+    def pools(self) -> list[Pool]:
+        """The pools in which something ever happened. Any thread."""
+        return [pool for pool in list(self._pools.values()) if pool.announced]
 
     def connection(self, pool: Pool, now: float) -> Connection:
         """A record for a connection just made; ``enter`` makes it count. Any thread."""
@@ -242,44 +434,28 @@ class Ledger:
         """Count a connection from now on. Any thread."""
         pool = connection.pool
         # A retired pool may still be used, through a copy of its engine.
-        self._pools.setdefault(pool.id, pool)
+        self._pools.setdefault(pool.key, pool)
         self._present.add(connection)
-        pool.present.add(connection)
-        self._mark(connection)
+        pool.add(connection)
+        pool.connects += 1
+        if self._has_several:
+            connection.join(self._present)
+        pool.stir()
 
-    def checked_out(self, connection: Connection, now: float) -> None:
-        """A connection was taken from its pool. The thread that took it."""
-        connection.state = OUT
-        connection.since = now
-        connection.uses += 1
-        self._present.take(connection)
-        connection.pool.present.take(connection)
-        self._mark(connection)
-
-    def checked_in(self, connection: Connection, now: float) -> None:
-        """A connection was given back to its pool. The thread that had it."""
-        if connection.state != OUT:
-            return
-        connection.state = IDLE
-        connection.since = now
-        self._present.out.discard(connection)
-        connection.pool.present.out.discard(connection)
-        self._mark(connection)
-
-    def invalidated(self, connection: Connection) -> None:
-        """A connection was found, or declared, unusable. The thread that has it."""
-        connection.invalidated += 1
-        self._mark(connection)
+    def invalidated(self, connection: Connection, soft: bool = False) -> None:
+        """A connection was declared unusable, or to be replaced if ``soft``."""
+        pool = connection.pool
+        if soft:
+            pool.soft_invalidations += 1
+        else:
+            pool.invalidations += 1
+        pool.stir()
 
     def detached(self, connection: Connection, now: float) -> None:
         """A connection left its pool, still open. The thread that has it."""
-        if connection.closed:
-            return
-        connection.state = DETACHED
-        connection.since = now
-        self._present.out.discard(connection)
-        connection.pool.present.out.discard(connection)
-        self._mark(connection)
+        if not connection.closed:
+            connection.ended(now, DETACHED)
+            connection.pool.stir()
 
     def closed(self, connection: Connection, now: float) -> None:
         """A connection is no more; told twice, it counts once. Any thread.
@@ -287,48 +463,67 @@ class Ledger:
         It is told twice as a rule, by its event and by the end of its token, so what
         an exception from a signal handler cut short is made good.
         """
-        pool = connection.pool
-        known = connection in self._present.open or connection in pool.present.open
-        if connection.closed and not known:
+        pool, everywhere = connection.pool, self._present.open
+        if connection not in everywhere and connection not in pool.open:
             return
-        connection.state = _CLOSED
-        connection.since = now
-        self._mark(connection)
-        self._present.discard(connection)
-        pool.present.discard(connection)
+        if not connection.closed:
+            connection.ended(now, _CLOSED)
+        if self._watched:
+            self._closed.append(connection)
+        pool.open.discard(connection)
+        everywhere.discard(connection)
+        pool.stir()
 
-    def unwatch(self) -> None:
-        """Nobody will ever collect: stop keeping marks, so that nothing grows."""
+    def dropped(self, connection: Connection, now: float) -> None:
+        """A connection is no more, and no event told of it. Any thread."""
+        if connection.state == OUT:
+            connection.ended(now, DETACHED)
+        self.closed(connection, now)
+
+    def unwatch(self, *, for_good: bool = True) -> None:
+        """Nobody will collect: keep nothing that would grow.
+
+        Unless it is for good, each mark still asks to be heard, in vain, and so finds
+        out that another ledger has taken the place of this one.
+        """
         self._watched = False
-        self._marked.clear()
+        self._heard_unwatched = for_good
+        self._closed.clear()
+        self._stirred.clear()
+        for pool in list(self._pools.values()):
+            pool.quiet = True
 
-    def _mark(self, changed: Connection | Pool) -> None:
-        """Remember that something changed, and wake the reporting if it sleeps."""
+    def stir(self, pool: Pool) -> bool:
+        """A pool has news: remember it, and wake the reporting if it sleeps.
+
+        Whether that was heard, by the reporting or by an earlier mark of its waking.
+        """
         if not self._watched:
-            return
-        self._marked.add(changed)
-        if self._quiet:
-            heard = self._quiet = False
-            try:
-                heard = self._wake()
-            finally:
-                # Also when a signal handler of the host's raises in the middle. If it
-                # was heard, the reporting thread may have set this already.
-                if not heard:
-                    self._quiet = True
+            return self._heard_unwatched
+        self._stirred.add(pool)
+        if not self._quiet:
+            return True
+        heard = self._quiet = False
+        try:
+            heard = self._wake()
+        finally:
+            # Also when a signal handler of the host's raises in the middle. If it was
+            # heard, the reporting thread may have set this already.
+            if not heard:
+                self._quiet = True
+        return heard
 
     # The reporting thread.
 
     def collect(self, sequence: int, clock: float, span: float) -> Report:
         """What changed since the last ``collect`` or ``whole``, ``sequence - 1``."""
-        connections, pools, closed, dropped = self._fold()
-        return self._report(
-            sequence,
-            sequence - 1,
-            clock,
-            span,
-            pools=tuple(pool.record() for pool in pools),
-            connections=_open_records(connections),
+        pools, closed, dropped = self._fold()
+        connections = [
+            each for pool in pools for each in list(pool.open) if each.has_news()
+        ]
+        return replace(
+            self._report(sequence, clock, span, pools, connections),
+            base=sequence - 1,
             closed=tuple(closed),
             dropped=tuple(dropped),
         )
@@ -337,16 +532,7 @@ class Ledger:
         """Everything, whatever was told before."""
         self._fold()
         connections = list(self._present.open)
-        for connection in connections:
-            connection.announced = True
-        return self._report(
-            sequence,
-            None,
-            clock,
-            span,
-            pools=tuple(pool.record() for pool in list(self._pools.values())),
-            connections=_open_records(connections),
-        )
+        return self._report(sequence, clock, span, self.pools(), connections)
 
     def fold(self) -> None:
         """Keep the books without telling anyone: bounds memory while no node listens.
@@ -355,71 +541,66 @@ class Ledger:
         """
         self._fold()
 
-    def changed(self) -> bool:
-        """Whether anything was marked since the books were last kept."""
-        return bool(self._marked)
+    def _fold(self) -> tuple[list[Pool], list[int], list[int]]:
+        """Bring the totals up to all that happened.
 
-    def _fold(self) -> tuple[list[Connection], set[Pool], list[int], list[int]]:
-        """Take all marks and bring the totals up to them."""
+        The pools in which something did; the connections closed of which a node knows;
+        the pools that are dropped.
+        """
         self._quiet = True
-        connections: list[Connection] = []
-        pools: set[Pool] = set()
-        closed: list[int] = []
-        for _ in range(len(self._marked)):
+        stirred = self._take_stirred()
+        closed = self._take_closed()
+        for pool in stirred:
+            for connection in list(pool.open):
+                connection.fold()
+            self._counters = self._counters.plus(pool.news())
+            self._max_out = max(self._max_out, pool.max_out)
+        self._max_out = max(self._max_out, self._present.max_out)
+        dropped = [pool for pool in stirred if pool.retired and not pool.open]
+        ids = [pool.id for pool in dropped if self._pools.pop(pool.key, None)]
+        return [pool for pool in stirred if pool.key in self._pools], closed, ids
+
+    def _take_stirred(self) -> list[Pool]:
+        """The pools in which something happened; from now on they are quiet again."""
+        taken: list[Pool] = []
+        for _ in range(len(self._stirred)):
             try:
-                changed = self._marked.pop()
+                pool = self._stirred.pop()
             except KeyError:
                 break
-            if isinstance(changed, Pool):
-                pools.add(changed)
-                continue
-            pools.add(changed.pool)
-            if not changed.fold_into((changed.pool.tally, self._tally)):
-                changed.announced = True
-                connections.append(changed)
-            elif changed.announced:
-                closed.append(changed.id)
-        dropped = self._drop({pool for pool in pools if pool.retired})
-        return (
-            connections,
-            {each for each in pools if each.id in self._pools},
-            closed,
-            dropped,
-        )
+            pool.quiet = True
+            pool.announced = True
+            taken.append(pool)
+        return taken
 
-    def _drop(self, retired: set[Pool]) -> list[int]:
-        """Forget empty retired pools; the process's totals keep their counts."""
-        empty = [pool.id for pool in retired if not pool.present.open]
-        return [id for id in empty if self._pools.pop(id, None) is not None]
+    def _take_closed(self) -> list[int]:
+        """Fold the connections that were closed; which of them a node knows."""
+        known: list[int] = []
+        for _ in range(len(self._closed)):
+            connection = self._closed.popleft()
+            connection.fold()
+            if connection.announced:
+                connection.announced = False
+                known.append(connection.id)
+        return known
 
     def _report(
         self,
         sequence: int,
-        base: int | None,
         clock: float,
         span: float,
-        *,
-        pools: tuple[PoolRecord, ...],
-        connections: tuple[ConnectionRecord, ...],
-        closed: tuple[int, ...] = (),
-        dropped: tuple[int, ...] = (),
+        pools: list[Pool],
+        connections: list[Connection],
     ) -> Report:
-        """A report with the process's totals as the books now have them."""
+        """A whole report, with the process's totals as the books now have them."""
+        records = (each.record(self._owner_name) for each in connections)
         return Report(
-            sequence,
-            base,
-            clock,
-            span,
-            self._tally.counters(),
-            self._present.maxima(),
-            pools,
-            connections,
-            closed,
-            dropped,
+            sequence=sequence,
+            base=None,
+            clock=clock,
+            span=span,
+            counters=self._counters,
+            maxima=Maxima(self._present.max_open, self._max_out),
+            pools=tuple(pool.record() for pool in pools),
+            connections=tuple(each for each in records if each is not None),
         )
-
-
-def _open_records(connections: list[Connection]) -> tuple[ConnectionRecord, ...]:
-    """The records of those that are open, each looked at once, for it may close."""
-    records = (each.record() for each in connections)
-    return tuple(each for each in records if each.state != _CLOSED)

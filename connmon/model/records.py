@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from connmon.model.histogram import Histogram
+
 #: A connection sits in its pool, unused.
 IDLE = 0
 #: A connection is checked out of its pool.
@@ -45,7 +47,8 @@ class ConnectionRecord(NamedTuple):
     """One open database connection.
 
     ``since`` is when it entered its state, ``opened`` when it was made; ``uses`` counts
-    its checkouts.
+    its checkouts. ``owner`` is the thread or task that took it last, by name; empty
+    while it is idle.
     """
 
     id: int
@@ -54,15 +57,37 @@ class ConnectionRecord(NamedTuple):
     since: float
     opened: float
     uses: int
+    owner: str
 
 
 class Counters(NamedTuple):
-    """Totals since the process began: they only grow, and are whole each time."""
+    """Totals since the process began: they only grow, and are whole each time.
+
+    A checkout ends in a check-in, unless the connection was detached, or dropped with
+    its pool. ``invalidations`` are those that closed a connection at once,
+    ``soft_invalidations`` those that have it replaced at its next checkout. A reset is
+    what a pool does to a connection that comes back to it alive. ``commits`` and
+    ``rollbacks`` are counted where that was asked for, else zero.
+    """
 
     checkouts: int = 0
+    checkins: int = 0
     connects: int = 0
+    connect_failures: int = 0
     closes: int = 0
     invalidations: int = 0
+    soft_invalidations: int = 0
+    resets: int = 0
+    commits: int = 0
+    rollbacks: int = 0
+
+    def plus(self, other: Counters) -> Counters:
+        """The sum, field by field."""
+        return Counters(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def minus(self, other: Counters) -> Counters:
+        """The difference, field by field."""
+        return Counters(*(a - b for a, b in zip(self, other, strict=True)))
 
 
 class Maxima(NamedTuple):
@@ -72,21 +97,35 @@ class Maxima(NamedTuple):
     checkouts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PoolRecord:
-    """One pool: what it is, its totals and its maxima.
+class PoolFacts(NamedTuple):
+    """What a pool is, and how it was configured; ``None`` where it has no such thing.
 
-    ``name`` is driver, host, port and database, never a password. ``size`` and
-    ``max_overflow`` are ``None`` for pools without such a bound.
+    ``name`` is driver, host, port and database, never a password. ``kind`` is the name
+    of its class. ``timeout`` is how many seconds a checkout may wait, ``recycle`` after
+    how many a connection is replaced, ``pre_ping`` whether one is tried before use.
+    """
+
+    name: str
+    kind: str
+    size: int | None = None
+    max_overflow: int | None = None
+    timeout: float | None = None
+    recycle: float | None = None
+    pre_ping: bool = False
+
+
+class PoolRecord(NamedTuple):
+    """One pool: what it is, its totals and maxima, and how long things took.
+
+    ``holds`` has the checkouts that have ended, ``creations`` the connections made.
     """
 
     id: int
-    name: str
-    kind: str
-    size: int | None
-    max_overflow: int | None
+    facts: PoolFacts
     counters: Counters
     maxima: Maxima
+    holds: Histogram
+    creations: Histogram
 
 
 @dataclass(frozen=True, slots=True)

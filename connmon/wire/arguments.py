@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.protocols import amp
-
 from connmon.errors import ProtocolError
+from connmon.wire.without_tls import amp
 
 #: The longest value AMP can carry.
 AMP_VALUE_LIMIT = 0xFFFF

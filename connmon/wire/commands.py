@@ -1,6 +1,6 @@
-"""The protocol, as it is spoken: AMP boxes over one TCP port (5800).
+"""The protocol, as it is spoken: AMP boxes over TCP (port 5800) or a UNIX socket.
 
-This module is the specification. A *link* is one TCP connection. Who opened it is one
+This module is the specification. A *link* is one connection. Who opened it is one
 of three roles; who accepted it is a node.
 
 The conversation::
@@ -32,17 +32,16 @@ it was noticed, and nothing else suffers. Where there is a question to answer, t
 
 Times. No wall clock crosses the wire, only durations and readings of the process's own
 monotonic clock (see ``connmon.model.records``). What payloads hold is specified in
-``connmon.wire.codec``.
+``connmon.wire.reports`` and ``connmon.wire.frames``.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from twisted.protocols import amp
-
 from connmon.errors import ProtocolError
 from connmon.wire.arguments import Payload, Text
+from connmon.wire.without_tls import amp
 
 VERSION = 1
 OLDEST_VERSION = 1

@@ -6,20 +6,30 @@ can be used inside an application as well as on a node.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.protocols import amp
+from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from connmon.errors import ProtocolError
-from connmon.wire.commands import BOX_LIMIT, GREETING_LIMIT
+from connmon.wire.commands import BOX_LIMIT, GREETING_LIMIT, TEXT_LIMIT
+from connmon.wire.without_tls import amp
+from connmon.wording import printable
 
 
 class Link(amp.AMP):
     """One link. Subclasses answer commands and override the four hooks below."""
 
     transport: Any
+
+    # AMP would keep the link in each of these attributes of it: cycles, and so it would
+    # be left to the collector, which some applications turn off.
+    boxReceiver = boxSender = locator = property(
+        lambda self: self, lambda self, itself: None
+    )
 
     def __init__(self) -> None:
         """Begin in the greeting, with its tighter limit."""
@@ -48,6 +58,11 @@ class Link(amp.AMP):
         """The greeting is over: boxes may be as large as the protocol allows."""
         self._box_limit = BOX_LIMIT
 
+    def hurry(self) -> None:
+        """Have small boxes leave at once, where the transport would hold them back."""
+        if not isinstance(self.transport.getPeer(), UNIXAddress):
+            self.transport.setTcpNoDelay(True)
+
     def hang_up(self) -> None:
         """Close the link at once, without sending what is still buffered."""
         if self.transport is not None and not self._hung_up:
@@ -65,8 +80,14 @@ class Link(amp.AMP):
         """End; AMP's own version would log each link."""
         # First, so that whoever awaits an answer sees that there is no link any more.
         self.transport = None
+        reason = _own(reason)
         amp.BinaryBoxProtocol.connectionLost(self, reason)
         self.closed(reason)
+
+    def callRemote(self, commandType: Any, *args: Any, **kwargs: Any) -> Any:
+        """Ask something; what fails leaves nothing behind but the failure."""
+        answer = super().callRemote(commandType, *args, **kwargs)
+        return answer if answer is None else answer.addErrback(_without_frames)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes in; whatever they hold, only this link can suffer."""
@@ -133,9 +154,32 @@ class Link(amp.AMP):
 
 
 def refusal(failure: Failure) -> str:
-    """In words, why a question was not answered: for a log line or a banner."""
+    """In words, why a question was not answered: for a log line or a banner.
+
+    The words may be a stranger's: they are on one line, harmless and not endless.
+    """
     error: Any = failure.value
+    text = failure.getErrorMessage()
     if isinstance(error, amp.RemoteAmpError):
         text = error.description
-        return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return failure.getErrorMessage()
+        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return printable(text[:TEXT_LIMIT])[:TEXT_LIMIT]
+
+
+def _without_frames(failure: Failure) -> Failure:
+    """A failure, cut off from the frames it came through, which would hold it too."""
+    failure.cleanFailure()
+    return failure
+
+
+def _own(reason: Failure) -> Failure:
+    """The reason a link ended for, in an exception of that link's own.
+
+    Twisted ends all links by the same few exceptions, and AMP raises them. Each time
+    the trace would be added to those before, and everything with it that is in its
+    frames: a process that loses links again and again would grow without bound.
+    """
+    try:
+        return Failure(copy(reason.value))
+    except Exception:  # noqa: BLE001  not every exception can be made again
+        return Failure(ConnectionLost(reason.getErrorMessage()))

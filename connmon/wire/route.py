@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from random import Random
 
-from connmon.config import Address
+from connmon.config import AnyAddress
 
 FIRST_PAUSE = 0.25
 """Seconds to wait, at most, after the first fruitless round."""
@@ -21,18 +21,21 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 4.0
 """Seconds to wait, at most, after many: also what a restarted node may have to wait."""
 
+_DOUBLINGS = 20
+"""More than enough to get from the first pause to the longest."""
+
 
 class Route:
     """An endless walk over a service's addresses."""
 
-    def __init__(self, addresses: tuple[Address, ...], random: Random) -> None:
+    def __init__(self, addresses: tuple[AnyAddress, ...], random: Random) -> None:
         """Walk over ``addresses``, at least one, in an order drawn from ``random``."""
         self._addresses = addresses
         self._random = random
-        self._ahead: list[Address] = []
+        self._ahead: list[AnyAddress] = []
         self._rounds = 0
 
-    def next_hop(self) -> tuple[Address, float]:
+    def next_hop(self) -> tuple[AnyAddress, float]:
         """The address to try, and the seconds to wait before trying it."""
         wait = 0.0
         if not self._ahead:
@@ -50,5 +53,6 @@ class Route:
         """Nothing before the first round; then growing, between half and all of it."""
         if self._rounds == 0:
             return 0.0
-        longest = min(FIRST_PAUSE * 2.0 ** (self._rounds - 1), LONGEST_PAUSE)
-        return longest * self._random.uniform(0.5, 1.0)
+        # An outage may last for more rounds than a float has powers of two.
+        longest = FIRST_PAUSE * 2.0 ** min(self._rounds - 1, _DOUBLINGS)
+        return min(longest, LONGEST_PAUSE) * self._random.uniform(0.5, 1.0)

@@ -50,7 +50,7 @@ class WatchTests(SynchronousTestCase):
 
     def watched(self, engine: Engine) -> Engine:
         """The engine, watched by the agent."""
-        Watch(self.agent, engine)
+        Watch(self.agent, engine, transactions=False)
         return engine
 
     def counts(self) -> tuple[int, int, int]:
@@ -105,7 +105,7 @@ class WatchTests(SynchronousTestCase):
     def test_a_detach_event_that_finds_another_connection(self) -> None:
         """The record was used again meanwhile: its new connection is not detached."""
         engine = self.an_engine(poolclass=QueuePool)
-        watch = Watch(self.agent, engine)
+        watch = Watch(self.agent, engine, transactions=False)
         connection: Any = engine.raw_connection()
         watch.detach(object(), connection._connection_record)
         self.assertEqual((1, 1, 1), self.counts())
@@ -114,7 +114,7 @@ class WatchTests(SynchronousTestCase):
     def test_a_closed_detached_connection_leaves_the_book_alone(self) -> None:
         """When it is dropped, another may have its number there."""
         engine = self.an_engine(poolclass=QueuePool)
-        watch = Watch(self.agent, engine)
+        watch = Watch(self.agent, engine, transactions=False)
         connection: Any = engine.raw_connection()
         number = id(connection.dbapi_connection)
         connection.detach()

@@ -85,30 +85,31 @@ class LoopTests(SynchronousTestCase):
         release = self.occupy()
         self.loop.end(0.01)
         release.set()
-        self.assertTrue(self.loop._ended.acquire(True, 5.0))
-        self.loop._ended.release()
+        self.assertTrue(self.loop.end(5.0))
         self.loop.start()
         self.assertTrue(self.works())
 
     def test_wanted_just_before_it_is_gone(self) -> None:
         """Whoever wants it then finds the lock taken, and leaves it to the thread."""
         loop = self.loop
-        lock = loop._ended
+        self.assertTrue(self.works())
+        lock = loop._running
         released = threading.Event()
 
         class Late:
             """The lock, let go just after somebody wanted the thread again."""
 
             acquire = staticmethod(lock.acquire)
+            locked = staticmethod(lock.locked)
 
             def release(self) -> None:
                 """Want it, then let go, this once."""
-                loop._ended = lock
+                loop._running = lock
                 loop.start()
                 lock.release()
                 released.set()
 
-        loop._ended = Late()
+        loop._running = Late()
         loop._wanted = False
         loop.call(loop.reactor.crash)
         self.assertTrue(released.wait(5.0))

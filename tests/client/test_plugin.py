@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+import os
+import subprocess
 import sys
 import tempfile
 import types
@@ -15,9 +19,12 @@ from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import Engine, make_url
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.client import plugin
+from connmon import config
+from connmon.client import engines, options
+from connmon.client import url as urls
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
+from connmon.client.options import Source
 
 NOWHERE = "127.0.0.1:1"
 ADDRESS = f"connmon_addr={NOWHERE}"
@@ -34,7 +41,24 @@ def programs() -> set[str]:
     return {destination.program for destination in HERE._agents}
 
 
-class BothFormsTests(SynchronousTestCase):
+class EnginesTestCase(SynchronousTestCase):
+    """Engines in an environment that says nothing, where nobody has complained yet."""
+
+    def setUp(self) -> None:
+        """Take out of the environment what is ours."""
+        ours = [name for name in os.environ if name.startswith("CONNMON_")]
+        plain = {k: v for k, v in os.environ.items() if k not in ours}
+        self.patch(os, "environ", plain)
+        self.patch(engines, "COMPLAINTS", engines.Complaints())
+
+    def file(self, text: str) -> str:
+        """The path of a file with this text."""
+        path = Path(self.mktemp())
+        path.write_text(text)
+        return str(path)
+
+
+class BothFormsTests(EnginesTestCase):
     """What holds for engines made by either form."""
 
     def same_as_without_us(self, url: str, plain: str) -> None:
@@ -175,6 +199,8 @@ class EntryPointTests(SynchronousTestCase):
         ):
             if sqlalchemy.__version__.startswith("1.4") and "psycopg_" in ours:
                 continue  # 1.4 has no dialect for psycopg 3
+            if sys.implementation.name == "pypy" and ours.startswith("postgresql"):
+                continue  # asyncpg is for CPython, as is the libpq of psycopg[binary]
             engine = create_async_engine(f"{ours}:///x.db?{ADDRESS}")
             bare = create_async_engine(f"{plain}:///x.db")
             self.assertTrue(watched(engine.sync_engine), ours)
@@ -184,7 +210,7 @@ class EntryPointTests(SynchronousTestCase):
             self.assertEqual(bare.url, engine.url)
 
 
-class MistakeTests(SynchronousTestCase):
+class MistakeTests(EnginesTestCase):
     """Options that are wrong are told at ``create_engine``, by name."""
 
     def told(self, query: str) -> str:
@@ -210,16 +236,30 @@ class MistakeTests(SynchronousTestCase):
 
     def test_a_service_that_a_named_config_lacks(self) -> None:
         """Names the service, and those there are."""
-        with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-            file.write("[connmon_service_x]\nname: one\nnodes:\n  n hostname=h\n")
-            file.flush()
-            said = self.told(f"connmon_config={file.name}&connmon_service=two")
+        path = self.file("[connmon_service_x]\nname: one\nnodes:\n  n hostname=h\n")
+        said = self.told(f"connmon_config={path}&connmon_service=two")
         self.assertIn("connmon_service=two", said)
         self.assertIn("expected one of: one", said)
 
     def test_an_option_given_twice(self) -> None:
         """SQLAlchemy makes a tuple of it; we say so."""
         self.assertIn("connmon_addr", self.told("connmon_addr=a&connmon_addr=b"))
+
+    def test_arguments(self) -> None:
+        """Those of ``create_engine`` are told alike; they need not be text."""
+        for name, value in (
+            ("connmon_addr", "host:abc"),
+            ("connmon_addr", 5800),
+            ("connmon_service", ""),
+            ("connmon_config", "/nowhere/connmon.cfg"),
+            ("connmon_transactions", "maybe"),
+        ):
+            arguments: dict[str, Any] = {name: value}
+            with self.assertRaises(exc.ArgumentError) as caught:
+                create_engine("sqlite://", plugins=["connmon"], **arguments)
+            said = str(caught.exception)
+            self.assertTrue(said.startswith(f"{name}="), said)
+            self.assertIn("expected", said)
 
     def test_an_unknown_option_is_a_warning(self) -> None:
         """A newer option must not keep an older client's database from working."""
@@ -240,36 +280,7 @@ class MistakeTests(SynchronousTestCase):
         engine.dispose()
 
 
-class ProgramNameTests(SynchronousTestCase):
-    """What a program is called when nobody says so."""
-
-    def named(self, argv: list[str], module: str | None = None) -> str:
-        """The name with this command line, run by ``-m module`` if that is given."""
-        main = types.ModuleType("__main__")
-        main.__spec__ = None
-        if module is not None:
-            main.__spec__ = types.SimpleNamespace(name=module)  # type: ignore[assignment]
-        self.patch(sys, "argv", argv)
-        self.patch(sys, "modules", {**sys.modules, "__main__": main})
-        return plugin.program_name()
-
-    def test_a_script(self) -> None:
-        """Its file's name."""
-        self.assertEqual("nova-api", self.named(["/usr/bin/nova-api", "--debug"]))
-
-    def test_a_module(self) -> None:
-        """The module run by ``-m``, a package without its ``__main__``."""
-        self.assertEqual("app.worker", self.named(["/x/app/worker.py"], "app.worker"))
-        self.assertEqual("app", self.named(["/x/app/__main__.py"], "app.__main__"))
-
-    def test_no_name_at_all(self) -> None:
-        """An interactive interpreter is called after its executable."""
-        self.patch(sys, "executable", "/usr/bin/python3")
-        self.assertEqual("python3", self.named([""]))
-        self.assertEqual("-c", self.named(["-c"]))
-
-
-class DestinationTests(SynchronousTestCase):
+class DestinationTests(EnginesTestCase):
     """Whom an engine reports to."""
 
     def test_a_service_asked_for_beside_an_address_is_verified(self) -> None:
@@ -285,6 +296,198 @@ class DestinationTests(SynchronousTestCase):
         self.assertEqual("", found.service)
 
 
+class EnvironmentTests(EnginesTestCase):
+    """What the environment says, and what comes of its mistakes."""
+
+    def destination(self, engine: Engine) -> Any:
+        """Where an engine reports to."""
+        (found,) = (
+            each.destination
+            for each in engines.watched()
+            if each is engines._WATCHED.get(engine)
+        )
+        return found
+
+    def test_it_fills_what_the_url_leaves_open(self) -> None:
+        """In both forms; what the URL says goes first."""
+        os.environ["CONNMON_ADDR"] = "10.1.1.1:1"
+        os.environ["CONNMON_PROGRAM"] = "from_environment"
+        for url in ("sqlite+connmon://", "sqlite://?plugin=connmon"):
+            found = self.destination(create_engine(url))
+            self.assertEqual("10.1.1.1:1", str(found.addresses[0]))
+            self.assertEqual("from_environment", found.program)
+            sign = "&" if "?" in url else "?"
+            engine = create_engine(f"{url}{sign}{ADDRESS}&connmon_program=from_url")
+            found = self.destination(engine)
+            self.assertEqual(NOWHERE, str(found.addresses[0]))
+            self.assertEqual("from_url", found.program)
+
+    def test_a_mistake_in_it_is_one_warning(self) -> None:
+        """However many engines there are; each of them works, unwatched."""
+        for name, value in (
+            ("CONNMON_ADDR", "host:abc"),
+            ("CONNMON_CONFIG", "/nowhere/connmon.cfg"),
+            ("CONNMON_SERVICE", "elsewhere"),
+            ("CONNMON_TRANSACTIONS", "maybe"),
+        ):
+            os.environ[name] = value
+            with self.assertLogs("connmon", "WARNING") as logs:
+                for url in 3 * ("sqlite+connmon://", "sqlite://?plugin=connmon"):
+                    engine = create_engine(url)
+                    self.assertFalse(watched(engine))
+                    with engine.connect() as connection:
+                        self.assertEqual(1, connection.scalar(text("select 1")))
+                    engine.dispose()
+            self.assertEqual(1, len(logs.output), logs.output)
+            self.assertIn(f"{name}={value}: ", logs.output[0])
+            del os.environ[name]
+
+    def test_a_fault_of_the_default_file_is_one_warning(self) -> None:
+        """It is an operator's, not the program's."""
+        path = self.file("[connmon_service_x]\n")
+        self.patch(config.load, "__kwdefaults__", {"default_path": path})
+        with self.assertLogs("connmon", "WARNING") as logs:
+            engines_made = [create_engine("sqlite+connmon://") for _ in range(3)]
+        self.assertEqual([False] * 3, [watched(each) for each in engines_made])
+        self.assertEqual(1, len(logs.output), logs.output)
+        self.assertIn(path, logs.output[0])
+
+    def test_few_complaints_at_all(self) -> None:
+        """A program whose every engine has another fault does not fill its log."""
+        with self.assertLogs("connmon", "WARNING") as logs:
+            for number in range(100):
+                create_engine(f"sqlite+connmon://?connmon_service=no{number}")
+        self.assertEqual(20, len(logs.output))
+
+    def test_a_broken_log_filter(self) -> None:
+        """The application's own; it does not make ``create_engine`` fail."""
+
+        class Broken(logging.Filter):
+            def filter(self, record: Any) -> bool:
+                raise ZeroDivisionError("oh")
+
+        broken = Broken()
+        log = logging.getLogger("connmon")
+        log.addFilter(broken)
+        self.addCleanup(log.removeFilter, broken)
+        create_engine("sqlite+connmon://?connmon_service=elsewhere")
+
+
+class DisabledTests(EnginesTestCase):
+    """``CONNMON_DISABLE=1`` wins over everything."""
+
+    def test_urls_still_work(self) -> None:
+        """Our parts are taken off, and not even looked at."""
+        os.environ["CONNMON_DISABLE"] = "1"
+        for url in (
+            "sqlite+connmon://?connmon_addr=host:abc&connmon_colour=red",
+            "sqlite://?plugin=connmon&connmon_config=/nowhere",
+            "sqlite+connmon://?plugin=connmon&connmon_addr=a&connmon_addr=b",
+        ):
+            with self.assertNoLogs("connmon"):
+                engine = create_engine(url)
+            self.assertFalse(watched(engine))
+            self.assertEqual("sqlite://", str(engine.url))
+            self.assertEqual("pysqlite", engine.dialect.driver)
+            self.assertFalse(hasattr(type(engine.dialect), "_connmon_real"))
+
+    def test_off(self) -> None:
+        """Zero is not disabled."""
+        os.environ["CONNMON_DISABLE"] = "0"
+        self.assertTrue(watched(create_engine(f"sqlite+connmon://?{ADDRESS}")))
+
+    def test_an_odd_value_is_one_warning(self) -> None:
+        """And it counts: whoever set it wants us out."""
+        os.environ["CONNMON_DISABLE"] = "please"
+        with self.assertLogs("connmon", "WARNING") as logs:
+            made = [create_engine(f"sqlite+connmon://?{ADDRESS}") for _ in range(3)]
+        self.assertFalse(any(watched(each) for each in made))
+        self.assertEqual(1, len(logs.output))
+        self.assertIn("CONNMON_DISABLE=please", logs.output[0])
+
+    def test_nothing_is_imported_and_no_thread_started(self) -> None:
+        """In a process of its own, whose engine is used."""
+        script = (
+            "import sys, threading\n"
+            "from sqlalchemy import create_engine\n"
+            f"engine = create_engine('sqlite+connmon://?{ADDRESS}')\n"
+            "engine.connect().close()\n"
+            "engine.dispose()\n"
+            "assert threading.active_count() == 1\n"
+            "import os\n"
+            "assert len(os.listdir('/proc/self/task')) == 1\n"
+            "names = ('twisted', 'crochet', 'msgpack', 'connmon.client.agent')\n"
+            "assert not [name for name in names if name in sys.modules]\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "CONNMON_DISABLE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
+
+
+class OnceTests(EnginesTestCase):
+    """An engine is watched once."""
+
+    def test_told_of_twice(self) -> None:
+        """By SQLAlchemy itself, say: what held first holds."""
+        engine = create_engine(f"sqlite+connmon://?{ADDRESS}&connmon_program=first")
+        before = len(engine.pool.dispatch.close)
+        asked = engines.choose(Source({"addr": NOWHERE, "program": "second"}))
+        for _ in range(2):
+            engines.watch(engine, asked)
+        self.assertEqual(before, len(engine.pool.dispatch.close))
+        self.assertEqual("first", engines._WATCHED[engine].asked.program)
+
+    def test_engines_are_not_kept_alive(self) -> None:
+        """A program may make thousands."""
+        gc.collect()
+        before = len(engines.watched())
+        made = [create_engine(f"sqlite+connmon://?{ADDRESS}") for _ in range(10)]
+        self.assertEqual(before + 10, len(engines.watched()))
+        del made
+        gc.collect()
+        self.assertLessEqual(len(engines.watched()), before)
+
+    def test_a_fault_of_ours(self) -> None:
+        """Wherever it is: one warning, and engines that work."""
+
+        def broken(*args: object) -> Any:
+            raise ZeroDivisionError("oh")
+
+        for place, name in (
+            (options, "choose"),
+            (options, "environment"),
+            (config, "parse"),
+            (HERE, "agent"),
+        ):
+            patch = self.patch(place, name, broken)
+            self.patch(engines, "COMPLAINTS", engines.Complaints())
+            with self.assertLogs("connmon", "WARNING") as logs:
+                for url in 2 * ("sqlite+connmon://", "sqlite://?plugin=connmon"):
+                    engine = create_engine(url)
+                    self.assertFalse(watched(engine))
+                    with engine.connect() as connection:
+                        self.assertEqual(1, connection.scalar(text("select 1")))
+                    engine.dispose()
+            patch.restore()
+            self.assertEqual(1, len(logs.output), logs.output)
+            self.assertIn("oh", logs.output[0])
+
+    def test_a_client_that_cannot_be_loaded(self) -> None:
+        """One warning, and engines that work."""
+        name = "connmon.client.agent"
+        self.addCleanup(sys.modules.__setitem__, name, sys.modules[name])
+        sys.modules[name] = None  # type: ignore[assignment]
+        with self.assertLogs("connmon", "WARNING") as logs:
+            made = [create_engine(f"sqlite+connmon://?{ADDRESS}") for _ in range(3)]
+        self.assertEqual(1, len(logs.output), logs.output)
+        self.assertFalse(any(watched(each) for each in made))
+
+
 class UrlTests(SynchronousTestCase):
     """Our parts of a URL, and only those, are taken off."""
 
@@ -296,4 +499,4 @@ class UrlTests(SynchronousTestCase):
             ("sqlite:///x.db?uri=true", "sqlite:///x.db?uri=true"),
             ("mysql+my_connmon_driver://h/d", "mysql+my_connmon_driver://h/d"),
         ):
-            self.assertEqual(make_url(clean), plugin._clean(make_url(given)))
+            self.assertEqual(make_url(clean), urls.clean(make_url(given)))

@@ -30,8 +30,9 @@ from connmon.client.reporting import (
 from connmon.errors import OutOfTurn
 from connmon.model.board import Board, Verdict
 from connmon.model.ledger import Connection, Ledger
-from connmon.model.records import Identity
+from connmon.model.records import IDLE, Identity, PoolFacts
 from connmon.wire.commands import HEARTBEAT_SECONDS
+from tests.model.marks import give, take
 
 
 class ReportingTests(SynchronousTestCase):
@@ -53,7 +54,6 @@ class ReportingTests(SynchronousTestCase):
         self.go_live(-1.0)
         self.rule.alarm(0.0)
         self.rule.acknowledged(False, 1.0, 0.0)
-        self.rule.alarm(1.0)
 
     def test_the_conversation_begins_whole(self) -> None:
         """Greeting, registration, and a first report of everything."""
@@ -95,11 +95,19 @@ class ReportingTests(SynchronousTestCase):
         """One timer, thirty seconds after the last report was answered."""
         self.go_live()
         self.rule.alarm(1.0)
-        self.rule.acknowledged(False, 1.0, 1.0)
         at = 1.0 + HEARTBEAT_SECONDS
-        self.assertEqual([Settled(), Alarm(at)], self.rule.alarm(2.0))
+        self.assertEqual([Alarm(at)], self.rule.acknowledged(False, 1.0, 1.0))
         self.assertEqual(Phase.IDLE, self.rule.phase)
         self.assertEqual(Send(2, False, 0.0), self.rule.alarm(at)[0])
+
+    def test_a_change_just_after_a_report_waits_for_the_interval(self) -> None:
+        """However quiet it was: two reports are never closer together than that."""
+        self.go_idle()
+        self.assertEqual([Alarm(1.0)], self.rule.stirred(0.4))
+        self.assertEqual([], self.rule.stirred(0.5))
+        send = self.rule.alarm(1.0)[1]
+        assert isinstance(send, Send)
+        self.assertAlmostEqual(0.6, send.span)
 
     def test_one_report_in_flight(self) -> None:
         """Nothing is sent while an answer is awaited."""
@@ -144,10 +152,13 @@ class ReportingTests(SynchronousTestCase):
         self.go_idle()
         for asked, kept in ((0.0, SHORTEST_INTERVAL), (1e8, HEARTBEAT_SECONDS)):
             self.rule.stirred(2.0)
-            self.assertEqual(
-                [Alarm(2.0 + kept)], self.rule.acknowledged(False, asked, 2.0)
-            )
-            self.rule.alarm(2.0 + kept)
+            self.assertEqual(Phase.REPORTING, self.rule.phase)
+            self.rule.stirred(2.0)
+            self.rule.acknowledged(False, asked, 2.0)
+            self.rule.alarm(2.0 + kept - 0.01)
+            self.assertEqual(Phase.RESTING, self.rule.phase)
+            self.assertIn(Settled(), self.rule.alarm(2.0 + kept))
+            self.rule.acknowledged(False, SHORTEST_INTERVAL, 0.0)
 
     def test_the_node_can_ask_for_everything(self) -> None:
         """The next report is whole, whether or not something stirred."""
@@ -161,7 +172,46 @@ class ReportingTests(SynchronousTestCase):
         """The interval of the last answer holds."""
         self.go_idle()
         self.rule.stirred(2.0)
-        self.assertIn(Alarm(12.0), self.rule.acknowledged(False, 10.0, 2.0))
+        self.rule.acknowledged(False, 10.0, 2.0)
+        self.rule.stirred(2.1)
+        self.rule.alarm(11.9)
+        self.assertEqual(Phase.RESTING, self.rule.phase)
+        send = self.rule.alarm(12.0)[1]
+        assert isinstance(send, Send)
+        self.assertAlmostEqual(9.9, send.span)
+
+    def test_marks_are_folded_while_a_busy_node_is_spared(self) -> None:
+        """However long it wants to be; what was folded is told by a whole report."""
+        self.go_idle()
+        self.rule.stirred(2.0)
+        self.rule.acknowledged(False, 2.5, 2.0)
+        self.assertEqual([Alarm(3.25)], self.rule.stirred(2.25))
+        self.assertEqual([Fold(), Alarm(4.25)], self.rule.alarm(3.25))
+        self.assertEqual([], self.rule.stirred(3.5))
+        self.assertEqual([Fold(), Alarm(4.5)], self.rule.alarm(4.25))
+        settled, send, _ = self.rule.alarm(4.5)
+        self.assertEqual((Settled(), Send(3, True, 2.25)), (settled, send))
+        # Also what came before the rest began.
+        self.rule.stirred(4.5)
+        self.assertEqual([Alarm(5.75)], self.rule.acknowledged(False, 2.5, 4.75))
+
+    def test_an_alarm_that_rings_early_by_rounding(self) -> None:
+        """It is the end of the rest nevertheless."""
+        self.go_idle()
+        self.rule.stirred(2.0)
+        self.rule.stirred(2.0)
+        self.rule.acknowledged(False, 1.0, 2.0)
+        self.assertEqual(Send(3, False, 2.9999 - 2.0), self.rule.alarm(2.9999)[1])
+
+    def test_nothing_is_folded_while_nothing_happens(self) -> None:
+        """Where there is only a second report to come, the rest is one wait."""
+        self.rule.linked(0.0)
+        self.rule.welcomed(0.0)
+        self.rule.registered(5.0, 0.0)
+        self.assertEqual([Alarm(5.0)], self.rule.acknowledged(False, 5.0, 0.0))
+        self.assertEqual(Send(1, False, 0.0), self.rule.alarm(5.0)[1])
+        self.assertEqual([Alarm(10.0)], self.rule.acknowledged(True, 5.0, 5.0))
+        self.assertEqual([Alarm(7.5)], self.rule.stirred(6.5))
 
     def test_offline_marks_are_folded_now_and_then(self) -> None:
         """So that a process without a node does not grow, nor spin."""
@@ -239,7 +289,7 @@ class Conversation(RuleBasedStateMachine):
         self.rule = Reporting()
         self.stirs = 0
         self.ledger = Ledger(self.wake)
-        self.pool = self.ledger.pool("x", "QueuePool", 5, 10)
+        self.pool = self.ledger.pool("x", PoolFacts("x", "QueuePool", 5, 10))
         self.board = Board("default", "node1")
         self.now = 0.0
         self.alarm_at: float | None = None
@@ -289,16 +339,18 @@ class Conversation(RuleBasedStateMachine):
     @rule()
     def uses_the_database(self) -> None:
         """The application opens a connection, or takes one again."""
-        if not self.open or len(self.open) < 3:
-            self.open.append(self.ledger.opened(self.pool, self.now))
-        self.ledger.checked_out(self.open[-1], self.now)
+        idle = [each for each in self.open if each.state == IDLE]
+        if not idle:
+            idle.append(self.ledger.opened(self.pool, self.now))
+            self.open += idle
+        take(idle[-1], self.now)
         self.taken += 1
 
     @precondition(lambda self: self.open)
     @rule(closes=st.booleans())
     def gives_back(self, closes: bool) -> None:
         """The application gives a connection back, or closes it."""
-        self.ledger.checked_in(self.open[0], self.now)
+        give(self.open[0], self.now)
         if closes:
             self.ledger.closed(self.open.pop(0), self.now)
 
@@ -332,8 +384,8 @@ class Conversation(RuleBasedStateMachine):
             self.loses_the_link()
 
     @precondition(lambda self: self.questions)
-    @rule()
-    def the_node_answers(self) -> None:
+    @rule(interval=st.sampled_from([0.5, 1.0, 2.5]))
+    def the_node_answers(self, interval: float) -> None:
         """The question on its way is answered; a report is true at that moment."""
         question = self.questions.pop()
         match question:
@@ -342,14 +394,14 @@ class Conversation(RuleBasedStateMachine):
             case Register(registration):
                 identity = Identity("p1", "h1", "api", 1)
                 assert self.board.registered(identity, registration)
-                self.perform(self.rule.registered(1.0, self.now))
+                self.perform(self.rule.registered(interval, self.now))
             case Send():
                 verdict = self.board.reported(
                     "p1", self.rule.registration, self.report, self.now
                 )
                 assert verdict is Verdict.APPLIED
                 self.check()
-                self.perform(self.rule.acknowledged(False, 1.0, self.now))
+                self.perform(self.rule.acknowledged(False, interval, self.now))
 
     def check(self) -> None:
         """What the node shows is what was so when it was sent, and never runs back."""
@@ -366,11 +418,10 @@ class Conversation(RuleBasedStateMachine):
             if self.stirs:
                 self.the_mark_is_heard()
             elif self.questions:
-                self.the_node_answers()
-            elif self.ledger.changed() or self.rule.phase is not Phase.IDLE:
+                self.the_node_answers(interval=1.0)
+            elif self.rule.phase is not Phase.IDLE:
                 self.time_passes(3.0)
         assert self.rule.phase is Phase.IDLE
-        assert not self.ledger.changed()
         assert self.shown == self.taken
         assert self.board.frame(self.now).connections.current == len(self.open)
 

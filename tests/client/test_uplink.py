@@ -1,12 +1,11 @@
-"""Tests of what surrounds the rule: the uplink's end, and descriptors in a child."""
+"""Tests of what surrounds the rule: the walk over the nodes, and the uplink's end."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from typing import Any
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.address import UNIXAddress
+from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -14,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client import native
 from connmon.client.link import Destination, Uplink
-from connmon.client.reactor import PrivateReactor, _file
-from connmon.config import Address
+from connmon.config import Address, AnyAddress, UnixAddress
 from connmon.model.ledger import Ledger
 from connmon.model.records import Identity
+from connmon.wire.route import LONGEST_PAUSE
 
 NODES = (Address("127.0.0.1", 1), Address("127.0.0.1", 2))
 
@@ -28,11 +27,28 @@ class Network(Clock):
     def __init__(self) -> None:
         """Nobody yet."""
         super().__init__()
+        self.places: list[str] = []
         self.attempts: list[Any] = []
+        self.broken = False
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: float) -> None:
         """Remember an attempt."""
+        self._attempted(f"{host}:{port}", factory)
+
+    def connectUNIX(self, path: str, factory: Any, timeout: float) -> None:
+        """Remember an attempt."""
+        self._attempted(path, factory)
+
+    def _attempted(self, place: str, factory: Any) -> None:
+        if self.broken:
+            raise ZeroDivisionError("oh")
+        self.places.append(place)
         self.attempts.append(factory)
+
+    def refuse(self) -> None:
+        """The last attempt fails, and what follows at once is done."""
+        self.attempts[-1].clientConnectionFailed(None, Failure(ConnectError()))
+        self.advance(0)
 
 
 class Transport(StringTransport):
@@ -42,18 +58,94 @@ class Transport(StringTransport):
         """Accept it."""
 
 
-class UplinkTests(SynchronousTestCase):
+class UplinkTestCase(SynchronousTestCase):
+    """Uplinks on a network that does nothing by itself."""
+
+    def setUp(self) -> None:
+        """The network."""
+        self.network: Any = Network()
+
+    def uplink(self, *nodes: AnyAddress) -> Uplink:
+        """An uplink to these nodes that has made its first attempt."""
+        who = Identity("t", "h", "p", 1)
+        uplink = Uplink(
+            self.network,
+            native.find(),
+            Ledger(),
+            who,
+            Destination("", nodes or NODES, "p"),
+        )
+        uplink.begin()
+        self.network.advance(0)
+        return uplink
+
+
+class WalkTests(UplinkTestCase):
+    """From one node to the next, whatever happens on the way."""
+
+    def test_a_unix_socket(self) -> None:
+        """It is connected to by its path; nothing of TCP is asked of the link."""
+        self.uplink(UnixAddress("/run/c.sock"))
+        self.assertEqual(["/run/c.sock"], self.network.places)
+        link = self.network.attempts[0].buildProtocol(None)
+        transport = StringTransport(peerAddress=UNIXAddress("/run/c.sock"))
+        link.makeConnection(transport)
+        self.assertIn(b"Hello", transport.value())
+
+    def test_nodes_of_both_kinds(self) -> None:
+        """Each is tried once, and every address of a name, before there is a pause."""
+        self.uplink(UnixAddress("/run/c.sock"), Address("localhost", 1))
+        for _ in range(2):
+            self.network.refuse()
+        self.assertEqual(3, len(self.network.places))
+        expected = {"/run/c.sock", "127.0.0.1:1", "::1:1"}
+        self.assertEqual(expected, set(self.network.places))
+        self.network.refuse()
+        self.assertEqual(3, len(self.network.places))
+        self.network.advance(LONGEST_PAUSE)
+        self.assertEqual(4, len(self.network.places))
+
+    def test_what_is_left_of_one_node_is_not_tried_as_another(self) -> None:
+        """A name has two addresses; the first one works, and its link is lost."""
+        self.uplink(Address("localhost", 1), UnixAddress("/run/c.sock"))
+        while self.network.places[-1] != "127.0.0.1:1":
+            self.network.refuse()
+        link = self.network.attempts[-1].buildProtocol(None)
+        link.makeConnection(Transport())
+        while self.network.places[-1] != "/run/c.sock":
+            before = len(self.network.places)
+            if link is not None:
+                link.connectionLost(Failure(ConnectionDone()))
+                link = None
+            else:
+                self.network.refuse()
+            self.network.advance(LONGEST_PAUSE)
+            self.assertEqual(before + 1, len(self.network.places))
+        before = len(self.network.places)
+        self.network.refuse()
+        self.network.advance(LONGEST_PAUSE)
+        self.assertNotEqual("::1:1", self.network.places[before])
+
+    def test_a_step_that_fails_does_not_end_the_walk(self) -> None:
+        """It is told once, and the next node is tried a little later."""
+        self.network.broken = True
+        with self.assertLogs("connmon", "WARNING") as logs:
+            self.uplink(NODES[0])
+            self.network.pump([LONGEST_PAUSE] * 9)
+        self.assertEqual(1, len(logs.records), logs.output)
+        self.assertIn("127.0.0.1:1: ZeroDivisionError: oh", logs.output[0])
+        self.network.broken = False
+        self.network.pump([LONGEST_PAUSE] * 2)
+        self.assertEqual(["127.0.0.1:1"], self.network.places)
+
+
+class EndTests(UplinkTestCase):
     """A process that ends looks for no other node."""
 
     def test_a_link_lost_at_the_end_is_the_end(self) -> None:
         """Though another node could be tried without a pause."""
-        network: Any = Network()
-        who = Identity("t", "h", "p", 1)
-        uplink = Uplink(
-            network, native.find(), Ledger(), who, Destination("", NODES, "p")
-        )
-        uplink.begin()
-        network.advance(0)
+        network = self.network
+        uplink = self.uplink()
         link = network.attempts[0].buildProtocol(None)
         link.makeConnection(Transport())
         finished: list[bool] = []
@@ -64,30 +156,3 @@ class UplinkTests(SynchronousTestCase):
         self.assertEqual([True], finished)
         self.assertEqual(1, len(network.attempts))
         self.assertEqual([], network.getDelayedCalls())
-
-
-class AbandonTests(SynchronousTestCase):
-    """A child closes what it inherited, and nothing that has its number since."""
-
-    def test_only_our_own_descriptors_are_closed(self) -> None:
-        """The program closed all, and opened a file of its own meanwhile."""
-        primitives = native.find()
-        reactor = PrivateReactor(primitives)
-        ours = primitives.socket()
-        reactor.sockets[ours] = _file(ours.fileno())
-        numbers = [*reactor.waker.ends, ours.fileno()]
-        with tempfile.TemporaryFile() as theirs:
-            for number in numbers:
-                os.dup2(theirs.fileno(), number)
-            reactor.abandon()
-            for number in numbers:
-                self.assertEqual(_file(theirs.fileno()), _file(number))
-                os.close(number)
-
-    def test_our_own_descriptors_are_closed(self) -> None:
-        """The usual case."""
-        reactor = PrivateReactor(native.find())
-        ends = reactor.waker.ends
-        reactor.abandon()
-        for end in ends:
-            self.assertRaises(OSError, os.fstat, end)

@@ -18,13 +18,16 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, connect
 from zope.interface import implementer
 
-from connmon.config import Address
+from connmon.config import AnyAddress
 from connmon.console.link import Failed
 from connmon.errors import ProtocolError
 from connmon.model.summary import Frame
 from connmon.wire import commands
-from connmon.wire.codec import encode_frame
+from connmon.wire.frames import encode_frame
 from connmon.wire.link import Link, refusal
+
+TCP = IPv4Address("TCP", "10.0.0.1", 5800)
+"""Where a node is, for Twisted."""
 
 
 class Eye:
@@ -32,12 +35,12 @@ class Eye:
 
     def __init__(self) -> None:
         """Patient."""
-        self.seen: list[tuple[Frame, Address]] = []
+        self.seen: list[tuple[Frame, AnyAddress]] = []
         self.told: list[str] = []
         self.patience = 100
         self.breaks = False
 
-    def shown(self, frame: Frame, address: Address) -> None:
+    def shown(self, frame: Frame, address: AnyAddress) -> None:
         """Look at a frame."""
         if self.breaks:
             raise ZeroDivisionError("oh")
@@ -98,17 +101,19 @@ class NodeEnd(Link):
 class Met:
     """A console's link and the node's end of it."""
 
-    def __init__(self, reactor: Any, factory: Any, **how: Any) -> None:
-        """Join both; the node behaves as ``how`` says."""
+    def __init__(
+        self, reactor: Any, factory: Any, address: Any = TCP, **how: Any
+    ) -> None:
+        """Join both, at an ``address``; the node behaves as ``how`` says."""
         self.node = NodeEnd()
         for name, value in how.items():
             setattr(self.node, name, value)
-        console = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 5800))
+        console = factory.buildProtocol(address)
         self.pump = connect(
             self.node,
             FakeTransport(self.node, True),
             console,
-            FakeTransport(console, False),
+            FakeTransport(console, False, peerAddress=address),
             clock=reactor,
         )
 

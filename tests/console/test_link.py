@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import os
 from random import Random
 from typing import Any
 
 from twisted.internet import error
+from twisted.internet.address import UNIXAddress
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.config import Address
+from connmon.config import Address, AnyAddress, UnixAddress
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
 from connmon.wire import commands
@@ -34,7 +36,10 @@ class UplinkTestCase(SynchronousTestCase):
         self.tried: list[str] = []
 
     def start(
-        self, *addresses: Address, service: str = "default", interval: float = INTERVAL
+        self,
+        *addresses: AnyAddress,
+        service: str = "default",
+        interval: float = INTERVAL,
     ) -> Uplink:
         """An uplink that looks for a node."""
         uplink = Uplink(
@@ -104,6 +109,41 @@ class SeekingTests(UplinkTestCase):
         """Who was given an address only asks for no service."""
         self.start(ADDRESSES[0], service="")
         self.assertEqual("", self.meet().node.heard[0][4])
+
+    def test_a_unix_socket(self) -> None:
+        """It is connected to by its path, and then there is no difference."""
+        address = UnixAddress("/run/c.sock")
+        self.start(address, ADDRESSES[0])
+        while not self.reactor.unixClients:
+            self.unreachable()
+        path, factory, timeout = self.reactor.unixClients[0][:3]
+        self.assertEqual((address.path, 5.0), (path, timeout))
+        met = Met(self.reactor, factory, address=UNIXAddress(path))
+        frame = a_frame()
+        met.feed(frame)
+        self.assertEqual([(frame, address)], self.eye.seen)
+
+    def test_a_unix_socket_that_is_not_there(self) -> None:
+        """The system's reason is told."""
+        self.start(UnixAddress("/run/c.sock"))
+        factory = self.reactor.unixClients.pop()[1]
+        for why in (
+            error.getConnectError((errno.ENOENT, os.strerror(errno.ENOENT))),
+            error.getConnectError((errno.EACCES, os.strerror(errno.EACCES))),
+            error.ConnectError(string=Failure(error.ConnectionDone())),
+        ):
+            factory.clientConnectionFailed(None, Failure(why))
+            self.reactor.advance(4.0)
+            factory = self.reactor.unixClients.pop()[1]
+        self.assertEqual(
+            [
+                "tried unix:/run/c.sock (no such file or directory)",
+                "tried unix:/run/c.sock (permission denied)",
+                "tried unix:/run/c.sock (it accepts no more links)",
+            ],
+            self.eye.told,
+        )
+        factory.clientConnectionFailed(None, Failure(error.TimeoutError()))
 
     def test_every_node_is_tried_before_that_is_told(self) -> None:
         """Once each, at once after one another, with each one's reason."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon import __version__
-from connmon.config import Address
+from connmon.config import Address, UnixAddress
 from connmon.console.options import Choices, Target, parse
 from connmon.errors import ConfigError
 
@@ -85,6 +85,10 @@ class TargetTests(OptionsTestCase):
             self.assertEqual(
                 Target("", (Address("::1", 1),)), parse(argv, "connmon").target
             )
+        self.assertEqual(
+            Target("", (UnixAddress("/run/c.sock"),)),
+            parse(["-H", "unix:/run/c.sock"], "connmon").target,
+        )
         self.assertEqual(
             Target("two", (Address("h", 5800),)),
             parse(["-H", "h", "-s", "two"], "connmon").target,
@@ -164,6 +168,11 @@ class MistakeTests(OptionsTestCase):
             "connmon: error: argument -H/--host: bad port 'x' in 'h:x', "
             "expected HOST[:PORT] with a port from 1 to 65535",
             self.complaint("-H", "h:x"),
+        )
+        self.assertEqual(
+            "connmon: error: argument -H/--host: 'c' in 'unix:c' is no absolute path "
+            "of a file, expected unix:/PATH with an absolute path",
+            self.complaint("-H", "unix:c"),
         )
 
     def test_bad_delays(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -26,8 +27,9 @@ from connmon.model.records import (
 )
 from connmon.model.summary import Frame
 from connmon.wire import commands
-from connmon.wire.codec import decode_frame, encode_report
+from connmon.wire.frames import decode_frame
 from connmon.wire.link import Link, refusal
+from connmon.wire.reports import encode_report
 
 
 def a_report(
@@ -44,7 +46,7 @@ def a_report(
             counters=Counters(),
             maxima=Maxima(),
             connections=tuple(
-                ConnectionRecord(number, 1, state, 0.0, 0.0, 0)
+                ConnectionRecord(number, 1, state, 0.0, 0.0, 0, "")
                 for number, state in enumerate(states)
             ),
         )
@@ -93,17 +95,44 @@ class BareTransport(StringTransportWithDisconnection):
         """Take no notice."""
 
 
+class UnixTransport(FakeTransport):
+    """The node's end of a link by a UNIX socket."""
+
+    def __init__(self, end: NodeLink, pid: int) -> None:
+        """The kernel says that process ``pid`` is at the other end."""
+        super().__init__(end, True, peerAddress=UNIXAddress(None))
+        self._pid = pid
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Refuse, as the kernel does for what is not TCP."""
+        raise OSError("Operation not supported")
+
+    setTcpKeepAlive = setTcpNoDelay
+
+    def getHandle(self) -> Any:
+        """What stands for the socket."""
+        return self
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        """The credentials: of that process, user 1000 and group 100."""
+        return struct.pack("iII", self._pid, 1000, 100)
+
+
 class Talk:
     """One link to a node, both ends of it in memory."""
 
-    def __init__(self, node: Node, clock: Clock, host: str, port: int) -> None:
-        """Connect from ``host`` and ``port``."""
+    def __init__(
+        self, node: Node, clock: Clock, host: str, port: int, pid: int | None = None
+    ) -> None:
+        """Connect from ``host`` and ``port``, or as process ``pid`` of the node's."""
         self.caller = Caller()
         self.end: NodeLink = NodeFactory(node).buildProtocol(None)
         peer = IPv4Address("TCP", host, port)
         self.pump = connect(
             self.end,
-            FakeTransport(self.end, True, peerAddress=peer),
+            FakeTransport(self.end, True, peerAddress=peer)
+            if pid is None
+            else UnixTransport(self.end, pid),
             self.caller,
             FakeTransport(self.caller, False),
             clock=clock,
@@ -182,14 +211,17 @@ class NodeTestCase(SynchronousTestCase):
                 talk.hang_up()
         self.assertEqual([], self.clock.getDelayedCalls())
         self.assertEqual(set(), self.node.links)
+        self.assertEqual({}, self.node.mismatched)
 
     def frame(self) -> Frame:
         """What the board shows now."""
         return self.board.frame(self.clock.seconds())
 
-    def talk(self, host: str = "10.0.0.1", port: int = 5555) -> Talk:
-        """A new link to the node."""
-        self.talks.append(Talk(self.node, self.clock, host, port))
+    def talk(
+        self, host: str = "10.0.0.1", port: int = 5555, pid: int | None = None
+    ) -> Talk:
+        """A new link to the node; with a ``pid``, by a UNIX socket."""
+        self.talks.append(Talk(self.node, self.clock, host, port, pid))
         return self.talks[-1]
 
     def client(self, process: str = "p1", registration: int = 1) -> Talk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 from twisted.protocols.amp import AmpBox
 
 from connmon import __version__
+from connmon.daemon.credentials import Credentials
 from connmon.daemon.intake import NodeLink
 from connmon.model.records import Identity
 from connmon.model.summary import Gauge
 from connmon.wire import commands
-from connmon.wire.codec import decode_report
+from connmon.wire.reports import decode_report
 from tests.daemon.fakes import BareTransport, NodeTestCase, Talk, a_report
 
 
@@ -600,3 +602,87 @@ class MistakeTests(NodeTestCase):
         self.assertEqual(
             ["link from [::1]:5555 closed: bytes that are not AMP"], self.logged()
         )
+
+
+class UnixTests(NodeTestCase):
+    """Links by a UNIX socket, and whether processes are who they say."""
+
+    own = os.getpid()
+
+    def join(self, pid: int, said: int, registration: int = 1) -> Talk:
+        """A client that is process ``pid`` and says it is ``said``."""
+        talk = self.talk(pid=pid)
+        talk.hello()
+        talk.register(registration, pid=said)
+        return talk
+
+    def test_who_it_is_is_logged(self) -> None:
+        """There is no address to tell, but a process and its user."""
+        self.join(self.own, self.own).hang_up()
+        who = f"client ctl1 nova-api[{self.own}]"
+        self.assertEqual(
+            [
+                f"{who} joined from a UNIX socket, pid {self.own}, uid 1000",
+                f"{who} left: closed its link",
+            ],
+            self.logged(),
+        )
+
+    def test_a_console(self) -> None:
+        """It has no pid to say, and none to be wrong about."""
+        talk = self.talk(pid=self.own)
+        talk.hello(commands.CONSOLE)
+        self.assertEqual(
+            [f"console a UNIX socket, pid {self.own}, uid 1000 joined"], self.logged()
+        )
+
+    def test_another_pid_is_noted_and_not_refused(self) -> None:
+        """One line; the note stays as long as the link."""
+        talk = self.join(self.own, 42)
+        self.assertEqual(
+            [
+                (
+                    "client ctl1 nova-api[42] joined from "
+                    f"a UNIX socket, pid {self.own}, uid 1000"
+                ),
+                (
+                    f"client ctl1 nova-api[42] is process {self.own}, "
+                    "by the credentials of its link"
+                ),
+            ],
+            self.logged(),
+        )
+        noted = {"p1": Credentials(self.own, 1000, 100)}
+        self.assertEqual(noted, self.node.mismatched)
+        talk.report(a_report(out=1))
+        self.assertEqual(Gauge(1, 1), self.frame().processes)
+        self.assertEqual(noted, self.node.mismatched)
+        talk.hang_up()
+        self.assertEqual({}, self.node.mismatched)
+
+    def test_a_process_of_another_namespace_is_taken_at_its_word(self) -> None:
+        """The kernel has no number for it here."""
+        self.join(0, 42)
+        self.assertEqual(
+            [
+                (
+                    "client ctl1 nova-api[42] joined from "
+                    "a UNIX socket, pid unknown, uid 1000"
+                )
+            ],
+            self.logged(),
+        )
+
+    def test_a_process_that_is_gone_is_taken_at_its_word(self) -> None:
+        """Who it was cannot be found out any more."""
+        self.join(2**22 + 1, 42)
+        self.assertEqual(1, len(self.logged()))
+
+    def test_an_older_links_end_leaves_the_newer_ones_note(self) -> None:
+        """Of whichever kind the older one was."""
+        for older in (self.join(self.own, 42, 1), self.client("p1", 2)):
+            newer = self.join(self.own, 42, 3)
+            older.hang_up()
+            self.assertEqual(["p1"], list(self.node.mismatched))
+            newer.hang_up()
+            self.assertEqual([], list(self.node.mismatched))

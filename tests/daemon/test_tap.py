@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import socket
+import tempfile
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -84,6 +86,12 @@ class WithFiles(NodeTestCase):
         Path(self.path).write_text(CONFIG, encoding="utf-8")
         self.reactor = PortReactor()
 
+    def directory(self) -> Path:
+        """A directory with a short name, since paths of sockets may not be long."""
+        made = Path(tempfile.mkdtemp())
+        self.addCleanup(_remove, made)
+        return made
+
     def options(self, *argv: str) -> tap.Options:
         """The options of a command line."""
         options = tap.Options()
@@ -104,29 +112,42 @@ class WithFiles(NodeTestCase):
         return str(self.assertRaises(ConfigError, self.make, *argv))
 
 
+def _remove(path: Path) -> None:
+    """Remove a directory, whatever has become of it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 class OptionsTests(WithFiles):
     """What can be said on the command line."""
 
     def test_defaults(self) -> None:
         """The default service, its only node, and where a config is looked for."""
         self.assertEqual(
-            {"config": None, "service": "default", "node": None, "host": None},
+            {"config": None, "service": "default", "node": None, "host": []},
             dict(self.options()),
         )
 
     def test_long_and_short(self) -> None:
         """Each option has both forms."""
-        expected = {"config": "f", "service": "s", "node": "n", "host": "h:1"}
+        given = {"config": "f", "service": "s", "node": "n", "host": "h:1"}
         for names in (
             ("--config", "--service", "--node", "--host"),
             ("-c", "-s", "-n", "-H"),
         ):
             argv = [
                 word
-                for pair in zip(names, expected.values(), strict=True)
+                for pair in zip(names, given.values(), strict=True)
                 for word in pair
             ]
-            self.assertEqual(expected, dict(self.options(*argv)))
+            self.assertEqual({**given, "host": ["h:1"]}, dict(self.options(*argv)))
+
+    def test_several_addresses(self) -> None:
+        """Each is listened on, in their order."""
+        options = self.options("-H", "unix:/a", "--host", "h", "--host=unix:/b")
+        self.assertEqual(["unix:/a", "h", "unix:/b"], options["host"])
 
     def test_bad_options(self) -> None:
         """Unknown ones, missing values and stray words are errors."""
@@ -236,6 +257,52 @@ class RunningTests(WithFiles):
             self.logged(),
         )
 
+    def test_it_listens_on_each_bind(self) -> None:
+        """A TCP port and a UNIX socket, by the config; both are named, and both end."""
+        place = self.directory()
+        Path(self.path).write_text(
+            "[connmon_service_one]\nname: one\nnodes:\n    a hostname=h "
+            f"bind=unix:{place}/a.sock bind=unix:{place}/b.sock\n",
+            encoding="utf-8",
+        )
+        service = self.started("-s", "one")
+        self.reactor.run()
+        self.assertEqual(
+            [
+                f"node a of service one listens on unix:{place}/{name}.sock, "
+                f"connmon {__version__}"
+                for name in "ab"
+            ],
+            self.logged(),
+        )
+        self.assertEqual(2, len(self.reactor.getReaders()))
+        service.stopService()
+        self.reactor.advance(0)
+        self.assertEqual([], self.reactor.getReaders())
+        self.assertEqual([], list(place.iterdir()))
+
+    def test_a_file_that_cannot_be_removed_is_told(self) -> None:
+        """And all else ends as it should."""
+        place = self.directory()
+        service = self.started(
+            "-s", "one", "-H", f"unix:{place}/a.sock", "-H", "127.0.0.1:0"
+        )
+        self.logged()
+        # A directory of that name, now, where even root finds none to look into.
+        (place / "a.sock").unlink()
+        place.rmdir()
+        place.write_text("")
+        service.stopService()
+        self.assertEqual(
+            [
+                "node a stops",
+                f"cannot remove unix:{place}/a.sock: Not a directory",
+            ],
+            self.logged(),
+        )
+        self.assertFalse(self.reactor.ports[0].listens)
+        self.reactor.advance(0)
+
     def test_links_reach_the_board(self) -> None:
         """Factory, board and feeds are of one node."""
         self.started("-s", "one", "-H", "127.0.0.1:0")
@@ -277,9 +344,9 @@ class RunningTests(WithFiles):
 
     def test_a_node_that_is_stopped_unstarted_gives_its_port_back(self) -> None:
         """Its sockets were bound before it was to start."""
-        sockets = bind(config.Address("127.0.0.1", 0))
-        tap.Listening(self.reactor, self.node, sockets).stopService()
-        self.assertEqual([-1], [each.fileno() for each in sockets])
+        listeners = bind(config.Address("127.0.0.1", 0))
+        tap.Listening(self.reactor, self.node, listeners).stopService()
+        self.assertEqual([-1], [each.socket.fileno() for each in listeners])
 
     def test_the_board_is_swept(self) -> None:
         """Every minute; a sweep that fails is logged and does not end the others."""

@@ -22,9 +22,11 @@ from connmon.model.records import (
     Counters,
     Identity,
     Maxima,
+    PoolFacts,
     Report,
 )
 from connmon.model.summary import Gauge, ProgramRow
+from tests.model.marks import give, take
 
 
 def who(token: str = "p1", host: str = "h1", program: str = "api") -> Identity:
@@ -53,7 +55,7 @@ def report(
         counters=Counters(checkouts),
         maxima=Maxima(*maxima),
         connections=tuple(
-            ConnectionRecord(number, 1, state, 0.0, 0.0, 0)
+            ConnectionRecord(number, 1, state, 0.0, 0.0, 0, "")
             for number, state in enumerate(states)
         ),
         closed=closed,
@@ -266,7 +268,7 @@ class Fleet(RuleBasedStateMachine):
         self.names = {"p1": "api", "p2": "api", "p3": "batch"}
         self.ledgers = {token: Ledger() for token in self.names}
         self.pools = {
-            token: ledger.pool("x", "QueuePool", 5, 10)
+            token: ledger.pool("x", PoolFacts("x", "QueuePool", 5, 10))
             for token, ledger in self.ledgers.items()
         }
         self.open: dict[str, list[Connection]] = {token: [] for token in self.names}
@@ -280,7 +282,7 @@ class Fleet(RuleBasedStateMachine):
         """A process opens a connection and takes it."""
         self.now += 0.5
         connection = self.ledgers[token].opened(self.pools[token], self.now)
-        self.ledgers[token].checked_out(connection, self.now)
+        take(connection, self.now)
         self.open[token].append(connection)
 
     @rule(token=tokens, closes=st.booleans())
@@ -288,7 +290,7 @@ class Fleet(RuleBasedStateMachine):
         """A process gives a connection back, or closes it."""
         if self.open[token]:
             connection = self.open[token][0]
-            self.ledgers[token].checked_in(connection, self.now)
+            give(connection, self.now)
             if closes:
                 self.ledgers[token].closed(self.open[token].pop(0), self.now)
 

@@ -268,7 +268,7 @@ class LifecycleTests(SynchronousTestCase):
         )
         application.do("from connmon.client.agent import HERE")
         application.do(
-            "marks = lambda: [len(a.ledger._marked) for a in HERE._agents.values()]"
+            "marks = lambda: [len(a.ledger._closed) for a in HERE._agents.values()]"
         )
         application.do("[null.connect().close() for _ in range(3000)]")
         empty = eventually(lambda: max(application.do("marks()")) == 0, within=10.0)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.internet import error, main
+from twisted.internet.testing import (
+    StringTransport,
+    StringTransportWithDisconnection,
+)
 from twisted.protocols.amp import AmpBox
 from twisted.python.failure import Failure
 from twisted.test.iosim import connectedServerAndClient
@@ -106,6 +112,101 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual("internal error", self.successResultOf(told))
         self.assertEqual(["ours: oh"], server.faults)
         self.assertEqual(1, server.ended)
+
+
+class EndTests(SynchronousTestCase):
+    """What is left of links that ended: nothing, or an outage would pile it up."""
+
+    def ended(self, reason: BaseException) -> weakref.ref[Ear]:
+        """A link that was lost with a question still unanswered, and dropped."""
+        ear = Ear()
+        ear.makeConnection(StringTransport())
+        answer = ear.callRemote(commands.Feed, payload=b"x")
+        ear.connectionLost(Failure(reason))
+        self.failureResultOf(answer, type(reason))
+        self.assertEqual(1, ear.ended)
+        return weakref.ref(ear)
+
+    def test_reasons_do_not_gather_traces(self) -> None:
+        """Twisted ends all links by the same exception, and AMP raises it each time."""
+        for reason in (main.CONNECTION_DONE, main.CONNECTION_LOST):
+            before = reason.__traceback__
+            self.ended(reason)
+            self.assertIs(before, reason.__traceback__)
+
+    def test_a_reason_that_cannot_be_copied(self) -> None:
+        """Whatever ends a link, its questions are answered by a failure."""
+        for reason in (OSError(5, "no"), error.ConnectionAborted(), _Stubborn(1, 2)):
+            ear = Ear()
+            ear.makeConnection(StringTransport())
+            answer = ear.callRemote(commands.Feed, payload=b"x")
+            ear.connectionLost(Failure(reason))
+            self.failureResultOf(answer)
+            self.assertEqual(1, ear.ended)
+
+    def test_nothing_is_left_to_the_collector(self) -> None:
+        """Some applications turn it off."""
+        gc.collect()
+        self.addCleanup(gc.enable)
+        gc.disable()
+        for reason in (main.CONNECTION_DONE, main.CONNECTION_LOST):
+            self.assertIsNone(self.ended(reason)())
+
+    def test_nor_is_an_answer_without_sense(self) -> None:
+        """Which one question after the other may get."""
+        gc.collect()
+        self.addCleanup(gc.enable)
+        gc.disable()
+        ear = Ear()
+        ear.makeConnection(StringTransport())
+        told = ear.callRemote(commands.Hello, **_HELLO).addErrback(refusal)
+        ear.dataReceived(AmpBox(_answer=b"1", version=b"-1").serialize())
+        self.assertIn("Hello: ", self.successResultOf(told))
+        ear.connectionLost(Failure(main.CONNECTION_DONE))
+        gone = weakref.ref(ear)
+        del ear, told
+        self.assertIsNone(gone())
+
+    def test_what_is_asked_after_the_end_fails(self) -> None:
+        """With the reason of the end."""
+        ear = Ear()
+        ear.makeConnection(StringTransport())
+        ear.connectionLost(Failure(main.CONNECTION_DONE))
+        answer = ear.callRemote(commands.Feed, payload=b"x")
+        self.failureResultOf(answer, error.ConnectionDone)
+
+
+_HELLO = {"version": 1, "oldest": 1, "role": "client", "service": "", "software": ""}
+
+
+class _Stubborn(Exception):
+    """An exception that cannot be made again from what it holds."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+class RefusalTests(SynchronousTestCase):
+    """What a stranger says reaches logs and screens as one harmless line."""
+
+    def told(self, text: bytes) -> str:
+        """What is said of a question that was refused with this text."""
+        ear = Ear()
+        ear.makeConnection(StringTransport())
+        told = ear.callRemote(commands.Feed, payload=b"x").addErrback(refusal)
+        box = AmpBox(_error=b"1", _error_code=b"ODD", _error_description=text)
+        ear.dataReceived(box.serialize())
+        words: str = self.successResultOf(told)
+        return words
+
+    def test_words_are_told_as_they_are(self) -> None:
+        """In any language."""
+        self.assertEqual("zu spät, 太晚", self.told("zu spät, 太晚".encode()))
+
+    def test_lines_and_controls_are_not(self) -> None:
+        """No second line, nothing that a terminal would obey, nothing endless."""
+        self.assertEqual(r"a\n b\r\x1b[2J", self.told(b"a\n b\r\x1b[2J"))
+        self.assertEqual(commands.TEXT_LIMIT, len(self.told(b"x" * 5000)))
 
 
 class RubbishTests(SynchronousTestCase):

@@ -10,39 +10,46 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import ProtocolError
+from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.records import (
     STATES,
     ConnectionRecord,
     Counters,
     Maxima,
+    PoolFacts,
     PoolRecord,
     Report,
 )
 from connmon.model.summary import Frame, Gauge, ProgramRow
-from connmon.wire.codec import (
-    decode_frame,
-    decode_report,
-    encode_frame,
-    encode_report,
-)
+from connmon.wire.frames import decode_frame, encode_frame
+from connmon.wire.reports import decode_report, encode_report
 
 COUNTS = st.integers(0, 2**63 - 1)
 TIMES = st.floats(allow_nan=False, allow_infinity=False)
 NAMES = st.text(st.characters(codec="utf-8"), max_size=255)
-COUNTERS = st.builds(Counters, COUNTS, COUNTS, COUNTS, COUNTS)
+COUNTERS = st.builds(Counters, *[COUNTS] * len(Counters._fields))
+HISTOGRAMS = st.builds(Histogram, st.tuples(*[COUNTS] * BUCKETS), TIMES)
+FACTS = st.builds(
+    PoolFacts,
+    NAMES,
+    NAMES,
+    st.none() | COUNTS,
+    st.none() | COUNTS,
+    st.none() | TIMES,
+    st.none() | TIMES,
+    st.booleans(),
+)
 MAXIMA = st.builds(Maxima, COUNTS, COUNTS)
-POOLS = st.builds(
-    PoolRecord,
+POOLS = st.builds(PoolRecord, COUNTS, FACTS, COUNTERS, MAXIMA, HISTOGRAMS, HISTOGRAMS)
+CONNECTIONS = st.builds(
+    ConnectionRecord,
+    COUNTS,
+    COUNTS,
+    st.sampled_from(STATES),
+    TIMES,
+    TIMES,
     COUNTS,
     NAMES,
-    NAMES,
-    st.none() | COUNTS,
-    st.none() | COUNTS,
-    COUNTERS,
-    MAXIMA,
-)
-CONNECTIONS = st.builds(
-    ConnectionRecord, COUNTS, COUNTS, st.sampled_from(STATES), TIMES, TIMES, COUNTS
 )
 REPORTS = st.builds(
     Report,
@@ -176,12 +183,21 @@ class CodecTests(SynchronousTestCase):
             899,
             12345.678,
             1.0,
-            Counters(100_000, 20, 0, 0),
+            Counters(100_000, 99_980, 20),
             Maxima(20, 20),
-            (PoolRecord(1, "x" * 40, "QueuePool", 5, 15, Counters(), Maxima()),),
+            (
+                PoolRecord(
+                    1,
+                    PoolFacts("x" * 40, "QueuePool", 5, 15, 30.0, 3600.0),
+                    Counters(100_000, 99_980, 20),
+                    Maxima(20, 20),
+                    Histogram((99_000, 500, 300, *[100] * (BUCKETS - 3)), 800.0),
+                    Histogram(),
+                ),
+            ),
             tuple(
-                ConnectionRecord(number, 1, 1, 12345.678, 12000.1, 5000)
+                ConnectionRecord(number, 1, 1, 12345.678, 12000.1, 5000, "MainThread")
                 for number in range(20)
             ),
         )
-        self.assertLess(len(encode_report(report)), 800)
+        self.assertLess(len(encode_report(report)), 1000)

@@ -1,0 +1,62 @@
+"""What ``connmon.status()`` says of a pool and its connections, in plain values.
+
+Durations are in seconds. Totals are as of the last time the books were kept: within a
+second where something happens, whether or not a node is linked. Any thread may ask.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connmon.client.owner import owner_name
+from connmon.model.histogram import BOUNDS, Histogram
+from connmon.model.ledger import Pool
+from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord
+
+_STATES = {IDLE: "idle", OUT: "used", DETACHED: "detached"}
+
+
+def pool_status(pool: Pool, now: float) -> dict[str, Any]:
+    """One pool, at ``now`` seconds of the process's monotonic clock."""
+    record = pool.record()
+    facts = record.facts
+    found = (each.look(owner_name) for each in list(pool.open))
+    connections = [each for each in found if each is not None]
+    states = [each.state for each in connections]
+    return {
+        "name": facts.name,
+        "class": facts.kind,
+        "size": facts.size,
+        "max_overflow": facts.max_overflow,
+        "timeout_seconds": facts.timeout,
+        "recycle_seconds": facts.recycle,
+        "pre_ping": facts.pre_ping,
+        **{name: states.count(state) for state, name in _STATES.items()},
+        "max_connections": record.maxima.connections,
+        "max_used": record.maxima.checkouts,
+        **record.counters._asdict(),
+        "hold_seconds": _histogram(record.holds),
+        "connect_seconds": _histogram(record.creations),
+        "connections": [_connection(each, now) for each in connections],
+    }
+
+
+def _histogram(histogram: Histogram) -> dict[str, Any]:
+    """How many took at most so long, the last without a bound; and their sum."""
+    bounds = [*(f"{bound:g}" for bound in BOUNDS), "more"]
+    return {
+        "buckets": dict(zip(bounds, histogram.counts, strict=True)),
+        "count": sum(histogram.counts),
+        "sum": round(histogram.seconds, 6),
+    }
+
+
+def _connection(record: ConnectionRecord, now: float) -> dict[str, Any]:
+    """One open connection."""
+    return {
+        "state": _STATES[record.state],
+        "state_seconds": round(max(now - record.since, 0.0), 3),
+        "age_seconds": round(max(now - record.opened, 0.0), 3),
+        "uses": record.uses,
+        "owner": record.owner or None,
+    }
