@@ -2,18 +2,27 @@
 # make test    the test suite, against connmon installed as a user would have it
 # make check   formatting, lint, types, directions of imports
 # make matrix  the suite over the Pythons found (3.10-3.13) and each SQLAlchemy
+# make hosts   connmon inside real servers, workers and loops: gunicorn, uWSGI, Celery, ...
+#              (needs a C compiler and the headers of the Python; see docs/hosts.rst)
+# make bench   what connmon costs, beside its rivals (see benchmarks/README.rst)
+# make pypy    the client's and the model's tests on a PyPy fetched from Debian
 # make clean   remove all of the above
 #
 # PYTHON=python3.12 make ...    another interpreter
 # make demo ARGS="--seconds 30" options for the demo
-# make test TESTS=tests.model   a part of the suite; for the matrix too
+# make test TESTS=tests.model   a part of the suite; for the matrix and the hosts too
 # make matrix ONLY=python3.11-sqlalchemy1.4
 
 PYTHON ?= python3
-TESTS ?= tests
+# All there are but the hosts', which need more than the suite does.
+TESTS ?= $(filter-out tests.hosts,$(subst /,.,$(PACKAGES:/__init__.py=) $(MODULES:.py=)))
+PACKAGES := $(wildcard tests/*/__init__.py)
+MODULES := $(wildcard tests/test_*.py)
 
 DEMO := .venv-demo
 TEST := .venv-test
+HOSTS := .venv-hosts
+BENCH := .venv-bench
 CHECK := .venv-check
 
 # What an installation depends on; the directories notice a file that was removed.
@@ -26,7 +35,7 @@ WARNINGS := error,ignore:This process (pid=:DeprecationWarning
 
 SEEN := $(filter-out connmon twisted build dist %.egg-info,$(wildcard *))
 
-.PHONY: demo test suite check matrix clean
+.PHONY: demo test suite check matrix hosts bench pypy clean
 .NOTPARALLEL:
 
 demo: $(DEMO)/.installed
@@ -42,6 +51,12 @@ suite:
 	@ln -s $(addprefix $(CURDIR)/,$(SEEN)) $(ENV)/suite
 	@cd $(ENV)/suite && PYTHONWARNINGS='$(WARNINGS)' exec ../bin/python -m twisted.trial $(TESTS)
 
+# TESTS only as given: the default is what this leaves to the suite.
+hosts: $(HOSTS)/.installed $(HOSTS)/threadless
+	@CONNMON_REQUIRE_HOSTS=1 CONNMON_REQUIRE_SERVERS=1 \
+		$(MAKE) --no-print-directory suite ENV=$(HOSTS) \
+		TESTS="$(if $(filter file,$(origin TESTS)),tests.hosts,$(TESTS))"
+
 check: $(CHECK)/.installed
 	$(CHECK)/bin/ruff format --check .
 	$(CHECK)/bin/ruff check .
@@ -52,8 +67,20 @@ matrix: $(CHECK)/.installed
 	$(CHECK)/bin/nox --error-on-missing-interpreters \
 		--session '$(if $(ONLY),suite($(ONLY)),suite)' -- $(TESTS)
 
+# A uWSGI like Debian 12's, the last to give the program's threads no turn unless told to.
+$(HOSTS)/threadless: | $(HOSTS)/.installed
+	@$(HOSTS)/bin/pip install --quiet --disable-pip-version-check --no-deps \
+		--target $@ 'uWSGI==2.0.26; python_version < "3.13"'
+	@mkdir -p $@
+
+bench: $(BENCH)/.installed
+	@exec $(BENCH)/bin/python -m benchmarks $(ARGS)
+
+pypy:
+	@.ci/pypy
+
 clean:
-	rm -rf .venv-demo .venv-test .venv-check .nox build dist *.egg-info _trial_temp*
+	rm -rf .venv-demo .venv-test .venv-hosts .venv-bench .venv-check .nox .pypy build dist *.egg-info _trial_temp*
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -61,18 +88,41 @@ clean:
 # module since removed too, into the wheel.
 $(DEMO)/.installed: WHAT := .
 $(TEST)/.installed: WHAT := .[test]
+$(HOSTS)/.installed: WHAT := .[test,hosts]
 $(CHECK)/.installed: WHAT := .[test,dev]
 
-$(DEMO)/.installed $(TEST)/.installed $(CHECK)/.installed: %/.installed: $(SOURCES) | %/bin/pip
+$(DEMO)/.installed $(TEST)/.installed $(HOSTS)/.installed $(CHECK)/.installed: \
+		%/.installed: $(SOURCES) | %/bin/pip
 	@echo "Installing connmon into $* ..."
 	@rm -rf build
 	@$*/bin/pip install --quiet --disable-pip-version-check "$(WHAT)"
 	@rm -rf build
 	@touch $@
 
-$(DEMO)/bin/pip $(TEST)/bin/pip $(CHECK)/bin/pip: %/bin/pip:
+$(DEMO)/bin/pip $(TEST)/bin/pip $(HOSTS)/bin/pip $(CHECK)/bin/pip: %/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "connmon needs Python 3.10 or later as $(PYTHON); try PYTHON=python3.11 make $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "connmon needs the Debian package python3-venv: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $*
+
+# Figures are compared on Python 3.13, and on others where that is asked for.
+$(BENCH)/.installed: $(BENCH)/.rivals $(SOURCES)
+	@echo "Installing connmon into $(BENCH) ..."
+	@rm -rf build
+	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps .
+	@rm -rf build
+	@touch $@
+
+$(BENCH)/.rivals: benchmarks/requirements.txt benchmarks/requirements-tls.txt
+	@echo "Installing what connmon is compared with into $(BENCH) ..."
+	@$(if $(filter file,$(origin PYTHON)),$(NEWEST),python=$(PYTHON)); \
+		"$$python" -m venv --clear $(BENCH)
+	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps \
+		--target $(BENCH)/tls -r benchmarks/requirements-tls.txt
+	@touch $@
+
+# A python3.13 that really runs, on PATH or among those pyenv keeps, else $(PYTHON).
+NEWEST = for python in python3.13 $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13.*/bin/python3.13 \
+	$(PYTHON); do "$$python" -c 'import venv' 2>/dev/null && break; done

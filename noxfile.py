@@ -69,5 +69,5 @@ def suite(session: nox.Session, sqlalchemy: str) -> None:
     shutil.rmtree("build", ignore_errors=True)
     session.install(".[test]", f"sqlalchemy{SQLALCHEMY[sqlalchemy]}")
     environment = Path(session.virtualenv.location).resolve()
-    tests = " ".join(session.posargs) or "tests"
-    session.run("make", "suite", f"ENV={environment}", f"TESTS={tests}", external=True)
+    tests = [f"TESTS={' '.join(session.posargs)}"] if session.posargs else []
+    session.run("make", "suite", f"ENV={environment}", *tests, external=True)

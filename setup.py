@@ -26,6 +26,10 @@ DRIVERS = {
     "sybase": "pyodbc pysybase mxodbc",
 }
 
+# Some of what the tests use is compiled, and not for PyPy.
+CPYTHON = "platform_python_implementation != 'PyPy'"
+PYPY = "platform_python_implementation == 'PyPy'"
+
 
 def read_version() -> str:
     """The version, from the package itself and without importing it."""
@@ -94,12 +98,26 @@ setup(
         "test": [
             "aiomysql>=0.2",
             "aiosqlite>=0.19",
-            "asyncpg>=0.29",
+            f"asyncpg>=0.29; {CPYTHON}",
             "build>=1.2",
-            "greenlet>=3",  # SQLAlchemy's asyncio engines
-            "hypothesis>=6.100",
+            f"greenlet>=3; {CPYTHON}",  # SQLAlchemy's asyncio engines; PyPy has its own
+            f"hypothesis>=6.100; {CPYTHON}",
+            f"hypothesis>=6.100,<6.156; {PYPY}",  # compiled since, which it cannot load
             "psycopg[binary]>=3.1.18",
             "pyte>=0.8.2",
+        ],
+        # The programs connmon is tried in; uWSGI is built by a C compiler.
+        "hosts": [
+            "asyncmy>=0.2.9",
+            "celery>=5.4",
+            "eventlet>=0.37",
+            "gevent>=24.2",
+            "gunicorn>=22",
+            "psycopg2-binary>=2.9.9",
+            "setproctitle>=1.3",
+            "uWSGI>=2.0.28",
+            "uvicorn>=0.30",
+            "uvloop>=0.19",
         ],
         "dev": [
             "import-linter>=2.1",

@@ -1,0 +1,1 @@
+"""What connmon costs an application, measured beside its rivals; see README.rst."""

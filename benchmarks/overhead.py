@@ -1,0 +1,274 @@
+"""What watching costs each use of a pool, in CPU time: connmon and its rivals.
+
+Every round times each subject once, in random order; what counts are the ratios within
+a round, their median over all rounds and how far they spread. Subjects share a process,
+and with it the state of its memory and caches, where they leave each other's engines
+alone; one that wraps SQLAlchemy's own methods has a process to itself, and is compared
+with a bare engine in another. Every few rounds all processes are started anew.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks import results
+from benchmarks.process import Failed, Node, Worker, sink
+from benchmarks.results import Target
+
+SUBJECTS = {
+    "bare": "bare SQLAlchemy",
+    "pass": "handlers that only `pass`",
+    "connmon": "connmon, defaults",
+    "prometheus": "prometheus_client: gauge, counter",
+    "prometheus-hold": "prometheus_client: and hold times",
+    "collectd-mended": "sqlalchemy-collectd, `reset` mended",
+    "collectd": "sqlalchemy-collectd as shipped",
+    "otel-metrics": "OpenTelemetry, metrics",
+    "otel-spans": "OpenTelemetry, metrics and spans",
+}
+"""What is measured, and how the table calls it."""
+
+ALONE = ("otel-metrics", "otel-spans")
+"""The subjects that change SQLAlchemy for the whole process."""
+
+THREADED = ("connmon", "collectd", "otel-spans")
+"""The subjects that have a thread of their own, or begin with one of these words."""
+
+OPTIONS = ("connmon_transactions=on",)
+"""What can be asked of connmon besides its defaults; ``--option`` adds to it."""
+
+USES = {"pool": 2000, "select": 500}
+"""What is timed, and how often in one lap."""
+
+HEADER = ["watched by", "pool us", "of bare", "(half are in)", "of pass", "added us"]
+HEADER += ["select us", "of bare", "(half are in)", "added us", "other threads"]
+
+Laps = dict[str, dict[str, list[float]]]
+
+
+class Field:
+    """All processes of one start, each with its subjects."""
+
+    def __init__(self, stack: ExitStack, subjects: list[str], apart: bool) -> None:
+        """Start them; ``missing`` then says which subjects cannot be had, and why."""
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+        self._node = stack.enter_context(Node())
+        self._setting = {
+            "database": f"sqlite:///{Path(directory, 'overhead.db')}",
+            "node": self._node.address,
+            "sink": stack.enter_context(sink()).getsockname()[1],
+        }
+        self._workers: dict[str, Worker] = {}
+        self.missing: dict[str, str] = {}
+        #: The bare engine that each subject is compared with.
+        self.base: dict[str, str] = {}
+        alone = subjects[1:] if apart else [each for each in subjects if each in ALONE]
+        shared = stack.enter_context(Worker("timing"))
+        for subject in subjects:
+            if subject not in alone:
+                self._make(subject, "bare", shared)
+        if alone:
+            self._make("bare", "bare alone", stack.enter_context(Worker("timing")))
+        for subject in alone:
+            own = stack.enter_context(Worker("timing"))
+            self._make(subject, "bare alone", own)
+
+    def _make(self, subject: str, base: str, worker: Worker) -> None:
+        key = base if subject == "bare" else subject
+        setting = {**self._setting, "program": key}
+        try:
+            worker.ask("make", subject=subject, setting=setting)
+            if subject.startswith("connmon"):
+                self._node.await_program(key)
+        except Failed as failure:
+            self.missing[key] = str(failure)
+            return
+        self._workers[key] = worker
+        self.base[key] = base
+
+    def run(self, rounds: int, laps: Laps) -> None:
+        """Time every subject once a round, in random order."""
+        order = list(self._workers)
+        for _ in range(rounds):
+            for use, count in USES.items():
+                random.shuffle(order)
+                for key in order:
+                    taken = self.lap(key, use, count)
+                    laps.setdefault(key, {}).setdefault(use, []).append(taken)
+
+    def lap(self, key: str, use: str, count: int) -> float:
+        """Microseconds for one use."""
+        subject = "bare" if key == "bare alone" else key
+        taken: float = self._workers[key].ask(
+            "lap", subject=subject, use=use, count=count
+        )
+        return taken
+
+    def others(self, seconds: float) -> dict[str, dict[str, float]]:
+        """The CPU of threads that are not the application's, where there are any.
+
+        Each subject has a process to itself here: threads cannot be told apart.
+        """
+        found = {}
+        for key in [key for key in self._workers if key.startswith(THREADED)]:
+            with Worker("timing") as worker:
+                self._make(key, self.base[key], worker)
+                found[key] = worker.ask("others", subject=key, seconds=seconds)
+        return found
+
+
+def main() -> None:
+    """Measure, and publish."""
+    parser = results.parser(__doc__.splitlines()[0])
+    parser.add_argument("--starts", type=int, help="how often processes are started")
+    parser.add_argument("--rounds", type=int, help="rounds in each start")
+    parser.add_argument(
+        "--only", help="subjects beside `bare` and `pass`, with commas between them"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=list(OPTIONS),
+        metavar="NAME=VALUE[ ...]",
+        help="also connmon with these options of its URL; may be repeated",
+    )
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="a process for each subject, to see what sharing one does",
+    )
+    given = parser.parse_args()
+    starts = given.starts or (1 if given.quick else 4)
+    rounds = given.rounds or (5 if given.quick else 20)
+    names = {**SUBJECTS, **{f"connmon {each}": f"  {each}" for each in given.option}}
+    subjects = _order(list(names), given.only)
+    measured = Measured()
+    for _ in range(starts):
+        with ExitStack() as stack:
+            field = Field(stack, subjects, given.apart)
+            field.run(rounds, measured.laps)
+            measured.base = field.base
+            measured.missing = field.missing
+            for key, taken in field.others(0.3 if given.quick else 1.5).items():
+                measured.others.setdefault(key, []).append(taken)
+    rows = [measured.row(subject, names[subject]) for subject in subjects]
+    notes = [f"{names[each]}: {why}" for each, why in measured.missing.items()]
+    results.publish(
+        "overhead",
+        given,
+        HEADER,
+        rows,
+        measured.raw(),
+        targets=measured.targets(),
+        notes=notes,
+    )
+
+
+def _order(subjects: list[str], only: str | None) -> list[str]:
+    """The subjects wanted, connmon with options after connmon without."""
+    if only is not None:
+        wanted = {"bare", "pass", *only.split(",")}
+        subjects = [each for each in subjects if each in wanted or " " in each]
+    places = list(SUBJECTS)
+    return sorted(subjects, key=lambda each: places.index(each.split()[0]))
+
+
+class Measured:
+    """All laps of all starts, and what follows from them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.laps: Laps = {}
+        self.base: dict[str, str] = {}
+        self.missing: dict[str, str] = {}
+        self.others: dict[str, list[dict[str, float]]] = {}
+
+    def row(self, subject: str, name: str) -> list[str]:
+        """A subject's line of the table."""
+        if subject in self.missing:
+            return [name, "not measured", *[""] * (len(HEADER) - 2)]
+        return [
+            name,
+            *self._cells(subject, "pool"),
+            *[cell for i, cell in enumerate(self._cells(subject, "select")) if i != 3],
+            self._others(subject),
+        ]
+
+    def raw(self) -> dict[str, Any]:
+        """What the table rests on."""
+        return {
+            "laps": {
+                key: {
+                    use: [round(lap, 4) for lap in laps] for use, laps in uses.items()
+                }
+                for key, uses in self.laps.items()
+            },
+            "compared with": self.base,
+            "missing": self.missing,
+            "other threads": self.others,
+        }
+
+    def targets(self) -> list[Target]:
+        """What has to hold of connmon with its defaults."""
+        if "connmon" not in self.base:
+            return []
+        ratio = {
+            (use, base): statistics.median(self.ratios("connmon", use, base))
+            for use in USES
+            for base in ("bare", "pass")
+        }
+        found = [
+            Target("pool, of bare", 1.25, ratio["pool", "bare"]),
+            Target("pool, of `pass`", 1.10, ratio["pool", "pass"]),
+            Target("select, of bare", 1.12, ratio["select", "bare"]),
+        ]
+        added = self.added("connmon", "pool")
+        for rival in ("prometheus", "prometheus-hold", "collectd-mended"):
+            if rival in self.base:
+                share = added / self.added(rival, "pool")
+                found.append(Target(f"pool, added, of {rival}", 0.5, share))
+        return found
+
+    def ratios(self, subject: str, use: str, base: str) -> list[float]:
+        """A subject's laps as multiples of another's in the same round."""
+        pairs = zip(self.laps[subject][use], self.laps[base][use], strict=True)
+        return [mine / other for mine, other in pairs]
+
+    def added(self, subject: str, use: str) -> float:
+        """Microseconds more than bare, the median of all rounds."""
+        laps, base = self.laps[subject][use], self.laps[self.base[subject]][use]
+        pairs = zip(laps, base, strict=True)
+        return statistics.median(mine - bare for mine, bare in pairs)
+
+    def _cells(self, subject: str, use: str) -> list[str]:
+        """Microseconds, ratio and its spread, ratio to ``pass``, microseconds added."""
+        taken = f"{statistics.median(self.laps[subject][use]):.2f}"
+        if subject == "bare":
+            return [taken, "1.00", "", "", ""]
+        low, middle, high = results.spread(
+            self.ratios(subject, use, self.base[subject])
+        )
+        of_pass = statistics.median(self.ratios(subject, use, "pass"))
+        return [
+            taken,
+            f"{middle:.2f}",
+            f"{low:.2f}-{high:.2f}",
+            f"{of_pass:.2f}",
+            f"{self.added(subject, use):.2f}",
+        ]
+
+    def _others(self, subject: str) -> str:
+        """What other threads take while the pool is used as fast as can be."""
+        if subject not in self.others:
+            return ""
+        share = statistics.median(each["share"] for each in self.others[subject])
+        return f"{share:.1%}"
+
+
+if __name__ == "__main__":
+    main()

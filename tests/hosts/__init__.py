@@ -1,0 +1,1 @@
+"""connmon inside real hosts: servers, workers, loops and odd programs; `make hosts`."""

@@ -1,0 +1,221 @@
+"""The benchmarks: what follows from their measurements, and that they run at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import QueuePool
+from twisted.trial.unittest import SynchronousTestCase
+
+import benchmarks
+from benchmarks import footprint, report, results, tail, wire
+from benchmarks.inside.clocking import Clocked, percentiles
+from benchmarks.overhead import Measured
+from benchmarks.results import Target
+
+#: Where the benchmarks are seen from: beside connmon, or where it is installed.
+PLACE = Path(benchmarks.__file__).parents[1]
+
+
+class ResultsTests(SynchronousTestCase):
+    """Tables, and the arithmetic below them."""
+
+    def test_table(self) -> None:
+        """Names to the left, figures to the right, between reST's rules."""
+        text = results.table(
+            ["case", "us"], [["bare", "1.00"], ["connmon, defaults", ""]]
+        )
+        wanted = [
+            "=================  ====",
+            "case                 us",
+            "=================  ====",
+            "bare               1.00",
+            "connmon, defaults",
+            "=================  ====",
+        ]
+        self.assertEqual(wanted, text.split("\n"))
+
+    def test_spread(self) -> None:
+        """The quartiles; of a single value that value."""
+        self.assertEqual((2.0, 3.0, 4.0), results.spread([5, 1, 4, 2, 3]))
+        self.assertEqual((7, 7, 7), results.spread([7]))
+
+    def test_target(self) -> None:
+        """A bound is kept also where it is just reached."""
+        self.assertEqual(["w", "6", "6", "yes"], Target("w", 6.0, 6.0).cells())
+        self.assertEqual(["w", "6", "6.01", "NO"], Target("w", 6.0, 6.01).cells())
+
+    def test_section(self) -> None:
+        """A run's part of the page has its command, its notes and both tables."""
+        run = {
+            "benchmark": "wire",
+            "command": "python -m benchmarks.wire",
+            "date": "now",
+            "commit": "c0ffee",
+            "python": "3.13",
+            "machine": "m",
+            "load": 0.5,
+            "versions": {"SQLAlchemy": "2.1"},
+            "notes": ["no rival"],
+            "header": ["", "B"],
+            "rows": [["idle", "9"]],
+            "targets": [["t"] * 4],
+        }
+        text = report.section(run)
+        for each in (
+            "``python -m benchmarks.wire``",
+            "* no rival",
+            "idle  9",
+            "t     ",
+        ):
+            self.assertIn(each, text)
+
+
+class OverheadTests(SynchronousTestCase):
+    """What laps come to."""
+
+    def measured(self) -> Measured:
+        """Three rounds, the second of them on a machine at half its speed."""
+        made = Measured()
+        made.base = {"bare": "bare", "pass": "bare", "connmon": "bare"}
+        for subject, lap in (("bare", 4.0), ("pass", 5.0), ("connmon", 6.0)):
+            made.laps[subject] = {
+                use: [lap, 2 * lap, lap] for use in ("pool", "select")
+            }
+        return made
+
+    def test_ratios(self) -> None:
+        """They are those within a round, so a slow round does not show."""
+        self.assertEqual([1.5] * 3, self.measured().ratios("connmon", "pool", "bare"))
+
+    def test_row(self) -> None:
+        """Microseconds, of bare, the spread, of pass, added; and again for select."""
+        of_bare = ["6.00", "1.50", "1.50-1.50"]
+        self.assertEqual(
+            ["connmon", *of_bare, "1.20", "2.00", *of_bare, "2.00", ""],
+            self.measured().row("connmon", "connmon"),
+        )
+
+    def test_missing(self) -> None:
+        """A subject that cannot be had has a line that says so."""
+        made = self.measured()
+        made.missing["rival"] = "ModuleNotFoundError: rival"
+        self.assertEqual("not measured", made.row("rival", "a rival")[1])
+
+    def test_targets(self) -> None:
+        """Only rivals that were measured are compared with."""
+        made = self.measured()
+        self.assertEqual(
+            [1.5, 1.2, 1.5], [round(target.found, 6) for target in made.targets()]
+        )
+        made.base["prometheus"] = "bare"
+        made.laps["prometheus"] = {"pool": [8.0, 16.0, 8.0]}
+        self.assertEqual(0.5, made.targets()[-1].found)
+
+
+class OthersTests(SynchronousTestCase):
+    """The arithmetic of the other benchmarks."""
+
+    def test_percentiles(self) -> None:
+        """Each is a value that was seen, in microseconds; the most exceed none."""
+        wanted = {
+            "p50": 5.999,
+            "p99": 10.899,
+            "p99.9": 10.989,
+            "p99.99": 10.998,
+            "max": 10.999,
+        }
+        self.assertEqual(wanted, percentiles(range(1000, 11000)))
+        self.assertEqual({0.007}, set(percentiles([7]).values()))
+
+    def test_clocked(self) -> None:
+        """Blocks of all threads go into one place, each with figures of its own."""
+        clocked = Clocked(create_engine("sqlite://", poolclass=QueuePool), 1, 20)
+        self.addCleanup(clocked.engine.dispose)
+        clocked.block(10)
+        clocked.block(10)
+        self.assertTrue(all(clocked.taken[0]))
+        self.assertEqual(
+            max(clocked.taken[0][10:]) / 1000, clocked.figures(since=10)["max"]
+        )
+
+    def test_tail_ratios(self) -> None:
+        """Block by block, so that a disturbed block counts as one."""
+        blocks = [{"p99.99": figure} for figure in (50.0, 60.0, 9000.0)]
+        bare = [{"p99.99": figure} for figure in (50.0, 30.0, 30.0)]
+        found = tail.ratios({"blocks": blocks}, {"blocks": bare})
+        self.assertEqual(2.0, found[1])
+
+    def test_more(self) -> None:
+        """What a bare engine adds is taken off, but not off itself."""
+        bare = [{"private": 1.0}, {"private": 3.0}]
+        added = [{"private": 10.0}, {"private": 12.0}]
+        self.assertEqual(9.0, footprint.more(added, bare, "private"))
+        self.assertEqual(2.0, footprint.more(bare, bare, "private"))
+
+    def test_wakeups(self) -> None:
+        """Those of all threads between two looks, as if in a minute."""
+        before = {"7": {"slept": 10, "cpu": 1.0}}
+        after = {"7": {"slept": 13, "cpu": 1.5}, "8": {"slept": 1, "cpu": 0.5}}
+        self.assertEqual(
+            {"slept": 8.0, "cpu": 2.0}, footprint.since(before, after, 2.0)
+        )
+
+    def test_wire(self) -> None:
+        """Bytes a minute each way, and for a checkout both ways."""
+        found = {
+            "seconds": 120.0,
+            "checkouts": 12_000,
+            "sent": 5_000,
+            "received": 1_000,
+            "segments_out": 30,
+            "segments_in": 10,
+        }
+        self.assertEqual(
+            ["1,000", "100", "2,500", "500", "20", "0.500"], wire.row(1_000, found)
+        )
+
+
+class RunTests(SynchronousTestCase):
+    """Real runs, far too short to mean anything."""
+
+    def run_briefly(self, name: str, *options: str) -> dict[str, object]:
+        """Run a benchmark; what it left."""
+        into = Path(tempfile.mkdtemp(dir="."))
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", f"benchmarks.{name}"),
+                *("--into", str(into.resolve()), *options),
+            ],
+            cwd=PLACE,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        left: dict[str, object] = json.loads((into / f"{name}.json").read_text("utf-8"))
+        self.assertIn(str(left["header"][1]), done.stdout)  # type: ignore[index]
+        return left
+
+    def test_overhead(self) -> None:
+        """What needs no rival to be installed has all its figures."""
+        left = self.run_briefly(
+            *("overhead", "--quick", "--starts", "1", "--rounds", "1"),
+            *("--only", "connmon"),
+        )
+        rows: list[list[str]] = left["rows"]  # type: ignore[assignment]
+        self.assertEqual(3, len(rows))
+        self.assertTrue(all(rows[2]), rows[2])
+
+    def test_wire(self) -> None:
+        """Checkouts come at their pace, and bytes are seen to pass."""
+        left = self.run_briefly("wire", "--seconds", "1.5")
+        rows: list[list[str]] = left["rows"]  # type: ignore[assignment]
+        self.assertEqual("idle", rows[0][0])
+        for row in rows[1:]:
+            self.assertNotEqual("0", row[2])
