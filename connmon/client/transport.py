@@ -15,6 +15,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ from twisted.python.failure import Failure
 if TYPE_CHECKING:
     from connmon.client.reactor import PrivateReactor
 
-QUIETLY = getattr(socket, "MSG_NOSIGNAL", 0)
+# PyPy 7.3 has no name for it.
+QUIETLY = getattr(socket, "MSG_NOSIGNAL", 0x4000 if sys.platform == "linux" else 0)
 """Flags for ``send``: an error when the other side is gone, and no signal."""
 
 _AT_ONCE = struct.pack("ii", 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -106,8 +107,9 @@ FRAMES = st.builds(a_frame, st.lists(ROWS, max_size=12), NASTY, NASTY)
 
 
 def plain(lines: Sequence[Line]) -> list[str]:
-    """Return what the lines say, without their looks."""
-    return ["".join(text for _, text in line).rstrip() for line in lines]
+    """Return what the lines say, without their looks, accents composed as by pyte."""
+    texts = ("".join(text for _, text in line).rstrip() for line in lines)
+    return [unicodedata.normalize("NFC", text) for text in texts]
 
 
 class Emulator:
@@ -132,10 +134,11 @@ class Emulator:
     def rows(self) -> list[str]:
         """Return the text of each row, without the blanks at its end."""
         columns = range(self.screen.columns)
-        return [
+        texts = (
             "".join(self.screen.buffer[y][x].data for x in columns).rstrip()
             for y in range(self.screen.lines)
-        ]
+        )
+        return [unicodedata.normalize("NFC", text) for text in texts]
 
     def cells(self) -> list[list[Any]]:
         """Return every cell with its looks."""
