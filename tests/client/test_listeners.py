@@ -63,6 +63,17 @@ class WatchTests(SynchronousTestCase):
         """A watched engine with a queue pool."""
         return self.watched(self.an_engine(poolclass=QueuePool, **options))
 
+    def test_the_names_we_rely_on(self) -> None:
+        """Two of them are not public; SQLAlchemy must use what takes their place."""
+        engine = self.queue()
+        pool: Any = engine.pool
+        for name in ("connect", "recreate", "_return_conn", "_invoke_creator"):
+            self.assertIn(name, vars(pool))
+            self.assertTrue(hasattr(pool.recreate(), name))
+        with engine.connect():
+            self.assertEqual((1, 1, 1), self.counts())
+        self.assertEqual((1, 1, 0), self.counts())
+
     def test_engines_that_share_a_pool_count_once(self) -> None:
         """Whether they have the pool itself, or one made like it."""
         first = self.queue()
