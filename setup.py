@@ -115,6 +115,7 @@ setup(
             "gunicorn>=22",
             "psycopg2-binary>=2.9.9",
             "setproctitle>=1.3",
+            "Twisted[tls]",  # that must stay out where nobody wants it
             "uWSGI>=2.0.28",
             "uvicorn>=0.30",
             "uvloop>=0.19",

@@ -38,6 +38,9 @@ FORK_SECONDS = 1.0
 PARK_SECONDS = 0.05
 """How long a fork waits for the thread to step aside."""
 
+ATTEMPTS = 3
+"""How often the thread is tried to be started, before this is no place to work in."""
+
 LAST = -1000
 """After all finalizers of a ``multiprocessing`` child, which may use a database."""
 
@@ -114,7 +117,7 @@ class Here:
         self._native = native.find()
         #: The one loop of this process, once there is something to tell.
         self._loops: dict[int, Loop] = {}
-        self._failed = False
+        self._refused = 0
         self._over = False
         #: Why nothing can be reported from here, empty if it can.
         self.given_up = ""
@@ -227,8 +230,8 @@ class Here:
 
     def _could_not(self, error: Exception) -> bool:
         """Something failed; once is no proof, as signal handlers may raise anywhere."""
-        if not self._failed:
-            self._failed = True
+        self._refused += 1
+        if self._refused < ATTEMPTS:
             return False
         self._give_up(error)
         return True

@@ -86,12 +86,11 @@ class Watch:
         """Listen from now on; to commits and rollbacks too, if asked to.
 
         A pool that is watched already, for another engine that shares it, stays with
-        the first one's watch, which then serves both.
+        the first one's watch, which then counts the transactions of both.
         """
         self._agent = agent
         self._facts = _facts(engine)
         self._over = False
-        self._engines: set[object] = set()
         self._detached: dict[int, ref[Token]] = {}
         watch = _watch_of(engine.pool)
         if watch is None:
@@ -99,20 +98,12 @@ class Watch:
             self.follow(engine.pool)
             for name in _EVENTS:
                 event.listen(engine, name, getattr(self, name))
-        watch.serve(engine, transactions)
-
-    def serve(self, engine: Engine, transactions: bool) -> None:
-        """Follow the pool until this engine is gone, and any other that shares it."""
-        if self._over:
-            self._over = False
-            self.pool().retired = False
+            # A pool keeps all its engines: SQLAlchemy has them in listeners of its own.
+            finalize(engine, self.retired).atexit = False
         if transactions:
             for kind in ("", "_twophase"):
-                event.listen(engine, f"commit{kind}", self.commit)
-                event.listen(engine, f"rollback{kind}", self.rollback)
-        mark = object()
-        self._engines.add(mark)
-        finalize(engine, self.retired, mark).atexit = False
+                event.listen(engine, f"commit{kind}", watch.commit)
+                event.listen(engine, f"rollback{kind}", watch.rollback)
 
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
@@ -149,11 +140,10 @@ class Watch:
                 # Made before we listened, or inherited across a fork.
                 connection = self._open(fairy.dbapi_connection, record, monotonic())
                 connection.taken(monotonic(), owner())
-            elif left == NOT_IDLE and connection.state == OUT:
+            elif left == NOT_IDLE and connection.state == OUT and _is_first(fairy):
                 # Not if it is closed: ``SingletonThreadPool`` does that to connections
                 # that other threads have, and then hands them out to these once more.
-                if getattr(fairy, "_counter", 1) == 1:
-                    connection.shared()
+                connection.shared()
             pool.stir()
         except Exception as error:
             self.broke(error)
@@ -259,12 +249,9 @@ class Watch:
         except Exception as error:
             self.broke(error)
 
-    def retired(self, mark: object) -> None:
-        """An engine was collected."""
+    def retired(self) -> None:
+        """The engine was collected."""
         try:
-            self._engines.discard(mark)
-            if self._engines:
-                return
             self._over = True
             pool = self.pool()
             pool.ledger.retired(pool)
@@ -326,9 +313,7 @@ def _connecting(
     return connect
 
 
-def _returning(
-    watch: Watch, take_back: Callable[[Any], None]
-) -> Callable[[Any], None]:
+def _returning(watch: Watch, take_back: Callable[[Any], None]) -> Callable[[Any], None]:
     """What takes the place of ``pool._return_conn``, by which every check-in ends.
 
     It marks first: once the record is back, another thread may have it.
@@ -418,6 +403,11 @@ def _is_foreign(error: Exception) -> bool:
             return True
         trace = trace.tb_next
     return type(error).__module__.partition(".")[0] not in _ORIGINS
+
+
+def _is_first(fairy: Any) -> bool:
+    """Whether this is no nested use of what the same user has out already."""
+    return getattr(fairy, "_counter", 1) == 1
 
 
 def _facts(engine: Engine) -> PoolFacts:

@@ -109,9 +109,9 @@ class Loop(EventLoop):  # type: ignore[misc]
         return True
 
     def park(self, timeout: float) -> bool:
-        """``end``, but without waiting again for a thread that is still late from last.
+        """``end``, but without waiting again for a thread that is late from last time.
 
-        It sits in the resolver then, waiting for an answer, where it holds no lock.
+        It waits for something outside of us, and a program may fork often.
         """
         return self.end(0.0 if self._late else timeout)
 

@@ -35,7 +35,6 @@ _READ_LIMIT = 64 * 1024
 
 #: Linux numbers all sockets there ever were; Python has no name for the option.
 _SO_COOKIE = 57
-_HAS_COOKIES = os.uname().sysname == "Linux"
 
 Where = tuple[str, int] | str
 """Where to connect to: a numeric host and a port, or a UNIX socket's path."""
@@ -48,7 +47,8 @@ class Owned:
         """Know it as it is now; it must not block from now on."""
         made.setblocking(False)
         self.socket = made
-        self._known = _identity(made)
+        self._identity = _cookie if _has_cookies(made) else _file
+        self._known = self._identity(made)
 
     def fileno(self) -> int:
         """Its number, -1 once it is closed."""
@@ -57,7 +57,7 @@ class Owned:
     def is_ours(self) -> bool:
         """Whether the program has left it alone."""
         try:
-            return _identity(self.socket) == self._known
+            return self._identity(self.socket) == self._known
         except OSError:
             return False
 
@@ -70,11 +70,24 @@ class Owned:
             self.socket.detach()
 
 
-def _identity(made: Any) -> object:
-    """What no other socket or file has; raises ``OSError`` where there is none."""
-    if _HAS_COOKIES:
-        # Unlike fstat(2), without a chance for other threads to run.
-        return made.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)
+def _has_cookies(made: Any) -> bool:
+    """Whether the system numbers sockets; gVisor, say, does not."""
+    try:
+        return os.uname().sysname == "Linux" and bool(_cookie(made))
+    except OSError:
+        return False
+
+
+def _cookie(made: Any) -> object:
+    """What no other socket has; raises ``OSError`` if this is none any more.
+
+    Unlike fstat(2), it gives other threads no chance to run.
+    """
+    return made.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)
+
+
+def _file(made: Any) -> object:
+    """What no other file has; raises ``OSError`` if this is none any more."""
     found = os.fstat(made.fileno())
     return found.st_dev, found.st_ino
 

@@ -6,12 +6,10 @@ can be used inside an application as well as on a node.
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from connmon.errors import ProtocolError
@@ -80,7 +78,6 @@ class Link(amp.AMP):
         """End; AMP's own version would log each link."""
         # First, so that whoever awaits an answer sees that there is no link any more.
         self.transport = None
-        reason = _own(reason)
         amp.BinaryBoxProtocol.connectionLost(self, reason)
         self.closed(reason)
 
@@ -167,19 +164,11 @@ def refusal(failure: Failure) -> str:
 
 
 def _without_frames(failure: Failure) -> Failure:
-    """A failure, cut off from the frames it came through, which would hold it too."""
+    """A failure, cut off from the frames it came through, which would hold it too.
+
+    Twisted ends all links by the same few exceptions, and AMP raises them: each time
+    the trace would be added to those before, and what loses links again and again,
+    with all that is in those frames, would grow without bound.
+    """
     failure.cleanFailure()
     return failure
-
-
-def _own(reason: Failure) -> Failure:
-    """The reason a link ended for, in an exception of that link's own.
-
-    Twisted ends all links by the same few exceptions, and AMP raises them. Each time
-    the trace would be added to those before, and everything with it that is in its
-    frames: a process that loses links again and again would grow without bound.
-    """
-    try:
-        return Failure(copy(reason.value))
-    except Exception:  # noqa: BLE001  not every exception can be made again
-        return Failure(ConnectionLost(reason.getErrorMessage()))

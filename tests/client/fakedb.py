@@ -11,7 +11,7 @@ held up until its task is cancelled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Generator
 from itertools import count
 from typing import Any, Protocol
 
@@ -84,18 +84,22 @@ class Server:
         self.refusals = 0
         #: How many commits and rollbacks fail from now on, without a disconnection.
         self.failures = 0
+        #: Whether the next connection cannot reach the server as soon as it is made.
+        self.cut_off_next = False
         #: What is held up where, asyncio only.
         self.held_up: dict[str, asyncio.Event] = {}
         self._serials = count(1)
 
     def connect(self, pool: int = 0) -> Connection:
         """Make a connection. ``pool`` says who for."""
-        return self._connect(Connection, pool)
+        made: Connection = self._connect(Connection, pool)
+        return made
 
     def connect_aio(self, pool: int = 0) -> AioConnection:
         """The same in a greenlet of asyncio's."""
         await_only(self.passes("connect"))
-        return self._connect(AioConnection, pool)
+        made: AioConnection = self._connect(AioConnection, pool)
+        return made
 
     def _connect(self, kind: Any, pool: int) -> Any:
         if self.refusals:
@@ -104,7 +108,8 @@ class Server:
             raise OperationalError("connection refused")
         self.clock.now += self.pace
         serial = next(self._serials)
-        self.open[serial] = True
+        self.open[serial] = not self.cut_off_next
+        self.cut_off_next = False
         self.witness.made(serial, pool, self.pace)
         return kind(self, serial)
 
@@ -113,11 +118,25 @@ class Server:
         if serial in self.open:
             self.open[serial] = False
 
-    async def passes(self, what: str) -> None:
-        """Wait where tests want this call to be held up."""
-        held = self.held_up.get(what)
-        if held is not None:
-            await held.wait()
+    def passes(self, what: str) -> Passage:
+        """What to await before this call is made."""
+        return Passage(self.held_up.get(what))
+
+
+class Passage:
+    """What a call waits for where tests want it to be held up.
+
+    No coroutine, which would complain where it cannot be awaited.
+    """
+
+    def __init__(self, held_up: asyncio.Event | None) -> None:
+        """Go on when this happens, or at once."""
+        self._held_up = held_up
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait for it."""
+        if self._held_up is not None:
+            yield from self._held_up.wait().__await__()
 
 
 class Connection:
@@ -187,9 +206,11 @@ class AioConnection(Connection):
         return AioCursor(self)
 
     def close(self) -> None:
-        """End the session."""
-        await_only(self.server.passes("close"))
-        self._go(True)
+        """End the session, also if its task is cancelled meanwhile."""
+        try:
+            await_only(self.server.passes("close"))
+        finally:
+            self._go(True)
 
 
 class Cursor:
@@ -280,6 +301,3 @@ class AioDialect(FakeDialect):
     def do_terminate(self, dbapi_connection: Any) -> None:
         """End the session where nothing can be awaited."""
         dbapi_connection.terminate()
-
-
-Listener = Callable[..., None]

@@ -485,7 +485,7 @@ class FinderTests(SynchronousTestCase):
         with self.assertRaises(ZeroDivisionError):
             importlib.import_module("later_two")
         self.assertEqual([], self.heard)
-        path.write_text("x = 'of another length'\n")
+        path.write_text("x = 'of quite another length'\n")
         importlib.invalidate_caches()
         importlib.import_module("later_two")
         self.assertEqual(["later_two"], self.heard)

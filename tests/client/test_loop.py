@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
+import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -79,6 +81,29 @@ class LoopTests(SynchronousTestCase):
         self.loop.start()
         release.set()
         self.assertTrue(self.works())
+
+    def test_late_again(self) -> None:
+        """Who forks often does not wait each time for a thread that is held up."""
+        release = self.occupy()
+        self.assertFalse(self.loop.park(0.01))
+        began = time.monotonic()
+        self.assertFalse(self.loop.park(60.0))
+        self.assertLess(time.monotonic() - began, 30.0)
+        release.set()
+        self.assertTrue(self.loop.end(5.0))
+        self.loop.start()
+        self.assertTrue(self.works())
+        self.assertTrue(self.loop.park(5.0))
+
+    def test_interrupted(self) -> None:
+        """What an application throws into all threads it can find does not end it."""
+        thrown = ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self.ident()), ctypes.py_object(SystemExit)
+        )
+        self.assertEqual(1, thrown)
+        self.assertTrue(self.works())
+        self.assertTrue(self.works())
+        self.assertTrue(self.loop.runs)
 
     def test_stopped_between_parking_and_resuming(self) -> None:
         """A thread that stops just after it was given up on is started again."""

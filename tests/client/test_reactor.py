@@ -24,7 +24,7 @@ from twisted.internet import error
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from connmon.client import native, reactor
+from connmon.client import native, reactor, transport
 from connmon.client.reactor import PrivateReactor
 
 WITHIN = 10.0
@@ -401,6 +401,16 @@ class DescriptorTests(ReactorTests):
         self.reactor.abandon()
         for number, path in zip(numbers, paths, strict=True):
             self.unharmed(number, path)
+
+
+class OtherSystemTests(DescriptorTests):
+    """The same where sockets are not numbered."""
+
+    def setUp(self) -> None:
+        """They seem not to be."""
+        self.patch(transport, "_SO_COOKIE", 9999)
+        super().setUp()
+        self.assertIs(transport._file, self.reactor.waker._ear._identity)
 
 
 class TurnTests(ReactorTests):

@@ -32,12 +32,17 @@ from sqlalchemy.pool import QueuePool
 URL = os.environ.get("HOST_URL", "sqlite://")
 DIRECTORY = os.environ.get("HOST_DIRECTORY", ".")
 
+LIMITS = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+
 PATIENCE = 60.0
 """Seconds after which a program gives up waiting, lest it outlive a failed test."""
 
 
 def make(**options: Any) -> Engine:
     """An engine that connects as often as it is asked to."""
+    if URL.startswith("sqlite:"):
+        # As SQLAlchemy 2 has it by itself, for a pool whose threads share connections.
+        options.setdefault("connect_args", {"check_same_thread": False})
     return create_engine(URL, poolclass=QueuePool, pool_size=50, **options)
 
 
@@ -140,15 +145,13 @@ def state() -> dict[str, str]:
         "warnings": [warnings.filters, warnings.showwarning, warnings.formatwarning],
         "interpreter": [
             *(sys.getswitchinterval(), sys.getrecursionlimit(), sys.flags),
-            *(gc.get_threshold(), gc.isenabled(), gc.callbacks, gc.get_freeze_count()),
+            *(gc.get_threshold(), _collects(), gc.callbacks, gc.get_freeze_count()),
             *(sys.path, sys.meta_path, sys.path_hooks, sys.argv),
         ],
         "process": [
             *(os.getcwd(), os.getuid(), os.getgid(), sorted(os.environ.items())),
-            *(resource.getrlimit(which) for which in range(resource.RLIM_NLIMITS)),
-        ]
-        if hasattr(resource, "RLIM_NLIMITS")
-        else [os.getcwd(), os.getuid(), os.getgid(), sorted(os.environ.items())],
+            *(resource.getrlimit(getattr(resource, name)) for name in LIMITS),
+        ],
         "random": hash(random.getstate()),
         "sockets": [socket.getdefaulttimeout(), socket.socket, socket.getaddrinfo],
         "threads": sorted(each.name for each in threading.enumerate()),
@@ -157,6 +160,15 @@ def state() -> dict[str, str]:
         "wakeup": _wakeup_fd(),
     }
     return {name: repr(value) for name, value in here.items()}
+
+
+def _collects() -> bool:
+    """Whether the garbage collector is on; our thread has it off, moments at a time."""
+    for _ in range(200):
+        if gc.isenabled():
+            return True
+        time.sleep(0.005)
+    return False
 
 
 def _wakeup_fd() -> int | None:

@@ -24,6 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import tests
 from tests.hosts.needed import lacking
 from tests.whole.fleet import WITHIN, Console, Node, NotSeen, Running
+from tests.whole.servers import eventually
 
 #: Where the programs find ``tests``; not resolved, lest they find connmon there too.
 ROOT = Path(tests.__file__).parent.parent
@@ -142,7 +143,7 @@ class HostTestCase(SynchronousTestCase):
         program = Program(directory, url, script, **options)
         return self.stack.enter_context(program)
 
-    def shows(self, **figures: object) -> dict[str, Any]:
+    def shows(self, **figures: Any) -> dict[str, Any]:
         """Wait until the node shows ``app`` with these figures."""
         return self.console.shows("app", **figures)
 
@@ -154,6 +155,11 @@ class HostTestCase(SynchronousTestCase):
             if seen and seen[1] == "app":
                 found.setdefault(int(seen[2]), []).append(seen[3])
         return found
+
+    def linked(self, expected: dict[int, list[str]]) -> None:
+        """The node's log says this of all processes, and comes to say it soon."""
+        eventually(lambda: self.links() == expected, 5.0)
+        self.assertEqual(expected, self.links())
 
     def ends_well(self, program: Program) -> None:
         """The program ends by itself, with status 0 and nothing to say."""

@@ -134,16 +134,6 @@ class EndTests(SynchronousTestCase):
             self.ended(reason)
             self.assertIs(before, reason.__traceback__)
 
-    def test_a_reason_that_cannot_be_copied(self) -> None:
-        """Whatever ends a link, its questions are answered by a failure."""
-        for reason in (OSError(5, "no"), error.ConnectionAborted(), _Stubborn(1, 2)):
-            ear = Ear()
-            ear.makeConnection(StringTransport())
-            answer = ear.callRemote(commands.Feed, payload=b"x")
-            ear.connectionLost(Failure(reason))
-            self.failureResultOf(answer)
-            self.assertEqual(1, ear.ended)
-
     def test_nothing_is_left_to_the_collector(self) -> None:
         """Some applications turn it off."""
         gc.collect()
@@ -177,13 +167,6 @@ class EndTests(SynchronousTestCase):
 
 
 _HELLO = {"version": 1, "oldest": 1, "role": "client", "service": "", "software": ""}
-
-
-class _Stubborn(Exception):
-    """An exception that cannot be made again from what it holds."""
-
-    def __init__(self, one: int, two: int) -> None:
-        super().__init__(f"{one} and {two}")
 
 
 class RefusalTests(SynchronousTestCase):

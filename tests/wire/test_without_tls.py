@@ -65,7 +65,7 @@ class WithoutTLSTests(SynchronousTestCase):
         self.assertFalse(asked)
 
     def test_nobody_else_can_tell(self) -> None:
-        """What is imported afterwards is fresh and whole, and hooks are as they were."""
+        """What is imported afterwards is whole and fresh; hooks are as they were."""
         asked = self.run_script(
             """
             import builtins, twisted.protocols
