@@ -6,6 +6,7 @@ import ctypes
 import sys
 import threading
 import time
+from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -95,6 +96,7 @@ class LoopTests(SynchronousTestCase):
         self.assertTrue(self.works())
         self.assertTrue(self.loop.park(5.0))
 
+    @skipUnless(hasattr(ctypes, "pythonapi"), "only CPython can throw it")
     def test_interrupted(self) -> None:
         """What an application throws into all threads it can find does not end it."""
         thrown = ctypes.pythonapi.PyThreadState_SetAsyncExc(

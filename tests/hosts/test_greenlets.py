@@ -69,6 +69,8 @@ BEGIN = (
     " pool_timeout=50)"
 )
 
+IMPORTED = "import connmon.client.agent, connmon.client.listeners"
+
 USED_BEFORE = f"{BEGIN}\nuse(engine, 3)\ngate('before')\n"
 
 
@@ -275,10 +277,7 @@ class GeventTests(GreenTestCase):
 
     def test_patched_after_our_import(self) -> None:
         """Between our import and the engine's making."""
-        self.live(
-            before="import connmon.client.agent, connmon.client.listeners\n"
-            + self.late()
-        )
+        self.live(before=f"{IMPORTED}\n{self.late()}")
 
     def test_patched_with_our_thread_at_work(self) -> None:
         """After the engine was made and used, and reports."""
@@ -316,10 +315,7 @@ class EventletTests(GreenTestCase):
 
     def test_patched_after_our_import(self) -> None:
         """Between our import and the engine's making."""
-        self.live(
-            before="import connmon.client.agent, connmon.client.listeners\n"
-            + self.late()
-        )
+        self.live(before=f"{IMPORTED}\n{self.late()}")
 
     def test_fork(self) -> None:
         """The child has a thread of its own."""

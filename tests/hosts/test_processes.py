@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from tests.hosts.programs import HostTestCase, Program
+from tests.whole import servers
 
 #: A parent that holds three connections, and how its children live, which hold two.
 FAMILY = """
@@ -303,6 +304,10 @@ class LineageTests(HostTestCase):
         super().setUp()
         self.start_node()
 
+    def database(self) -> str:
+        """A server's database, watched: SQLite's own locks do not outlive such forks."""
+        return self.watched(database=servers.mariadb().url("pymysql"))
+
     def test_forks_while_the_thread_is_busy(self) -> None:
         """Two threads hammer the pool; every child reports, the parent never stops."""
         program = self.start(
@@ -338,6 +343,7 @@ class LineageTests(HostTestCase):
             tell("done")
             gate("end")
             """,
+            self.database(),
             flags=(),
         )
         program.told("done", within=60.0)
@@ -373,7 +379,8 @@ class LineageTests(HostTestCase):
                 tell("child")
                 sys.exit()
             tell("done")
-            """
+            """,
+            self.database(),
         )
         program.told("done", within=60.0)
         self.ends_well(program)

@@ -145,6 +145,8 @@ class TwistedTests(PairTestCase):
             "import asyncio\n"
             "from twisted.internet import asyncioreactor\n"
             "loop = asyncio.new_event_loop()\n"
+            # In development mode it tells of every turn that is slow.
+            "loop.slow_callback_duration = 60\n"
             "asyncioreactor.install(loop)\n",
             after="loop.close()",
         )
