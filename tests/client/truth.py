@@ -394,6 +394,8 @@ class TruthCase(SynchronousTestCase):
 
     suppress: ClassVar[Any] = [
         suppress(category=exc.SAWarning),
+        # SQLAlchemy 1.4 tells once in a process of what 2.0 does not have.
+        suppress(category=exc.SADeprecationWarning),
         suppress(category=ResourceWarning),
     ]
 
