@@ -18,10 +18,20 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
+from connmon.client import native
+
 _Result = TypeVar("_Result")
 
 #: Elsewhere objects die otherwise, and the collector cannot be kept away like this.
 _POSSIBLE = sys.implementation.name == "cpython"
+
+
+def _matters() -> bool:
+    """Whether this program may have pools that only its own thread can return to.
+
+    Elsewhere the collector is left alone altogether.
+    """
+    return "sqlalchemy.ext.asyncio" in sys.modules or native.is_patched()
 
 
 class Garbage:
@@ -32,8 +42,8 @@ class Garbage:
         self._off = False
 
     def keep(self) -> None:
-        """Keep the collector away, unless the application does so anyway."""
-        if _POSSIBLE and gc.isenabled():
+        """Keep the collector away, where that matters and it is not away anyway."""
+        if _POSSIBLE and _matters() and gc.isenabled():
             self._off = True
             gc.disable()
 

@@ -9,11 +9,15 @@ import threading
 import time
 from typing import Any
 
+import sqlalchemy.ext.asyncio
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from connmon.client import native
 from connmon.client.garbage import Garbage
 from connmon.client.loop import Loop
+
+ASYNCIO = sqlalchemy.ext.asyncio.__name__
+"""The module whose presence says that there may be a loop's pools."""
 
 
 class Cycle:
@@ -33,6 +37,13 @@ class GarbageTests(SynchronousTestCase):
             raise SkipTest("garbage is another matter here")
         self.addCleanup(gc.enable)
         self.garbage = Garbage()
+
+    def test_a_program_of_threads(self) -> None:
+        """Its collector is left alone: any thread may return a connection there."""
+        modules = {k: v for k, v in sys.modules.items() if k != ASYNCIO}
+        self.patch(sys, "modules", modules)
+        self.garbage.keep()
+        self.assertTrue(gc.isenabled())
 
     def test_off_and_on_again(self) -> None:
         """While it is kept; leaving twice is leaving once."""
