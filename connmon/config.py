@@ -5,6 +5,7 @@ The format is INI-like, one section for each service::
     # the section's own name is free, "name" is what ``-s`` means
     [connmon_service_default]
     name: default
+    stale_after: 120
 
     nodes:
         node1 hostname=192.168.1.205:5800
@@ -19,6 +20,9 @@ The format is INI-like, one section for each service::
   when left out, that of a bind the hostname's.
 * ``hostname`` is where others reach the node. It listens on each ``bind``; without
   one, on 0.0.0.0, on ``[::]`` for an IPv6 hostname, on the hostname if it is a path.
+* ``stale_after`` is how many seconds a node that nobody hears goes on being counted as
+  it was last known: 120 when left out, 60 at least, with decimals if need be. Every
+  node of a service is given the same.
 * A name is printable text without whitespace. One that begins with a comment's sign,
   or a node's that begins with ``hostname=`` or ``bind=``, cannot be written.
 * Sections of ``logging.config.fileConfig`` are passed over; any other section, and an
@@ -58,6 +62,7 @@ __all__ = [
     "DEFAULT_PATH",
     "DEFAULT_PORT",
     "DEFAULT_SERVICE",
+    "DEFAULT_STALE_AFTER",
     "Address",
     "AnyAddress",
     "Config",
@@ -71,6 +76,8 @@ __all__ = [
 
 DEFAULT_PATH = "/etc/connmon.cfg"
 DEFAULT_SERVICE = "default"
+#: Seconds that what a node told is still counted when nobody hears that node.
+DEFAULT_STALE_AFTER = 120.0
 
 BUILTIN = """\
 [connmon_service_default]
@@ -83,10 +90,14 @@ BUILTIN_SOURCE = "the built-in default"
 
 _LONGEST_NAME = 255
 _LARGEST_FILE = 1024 * 1024
+#: Two heartbeats of a process: less, and what is merely quiet would be dropped.
+_LEAST_STALE_AFTER = 60
+_MOST_STALE_AFTER = 24 * 60 * 60
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 #: Whitespace around the sign counts only after a key: a path may end with the sign.
 _OPTION_KEY = re.compile(r"(?:^|(?<= ))(\w+) ?= ?")
 _NAMELESS_NODE = re.compile(r"(hostname|bind)\s*=", re.IGNORECASE)
-_INDENTED_KEY = re.compile(r"(name|nodes)\s*[:=]", re.IGNORECASE)
+_INDENTED_KEY = re.compile(r"(name|nodes|stale_after)\s*[:=]", re.IGNORECASE)
 
 
 # -- values ---------------------------------------------------------------------------
@@ -103,10 +114,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The nodes that share their events under one name; never without a node."""
+    """The nodes that share their events under one name; never without a node.
+
+    ``stale_after`` is how many seconds a node that nobody hears goes on being counted.
+    """
 
     name: str
     nodes: tuple[Node, ...]
+    stale_after: float = DEFAULT_STALE_AFTER
 
     def node(self, name: str | None) -> Node:
         """The node of that name; ``None`` means the only one there is."""
@@ -221,33 +236,60 @@ def _service(section: Section, warnings: list[str]) -> Service:
     """The service a section describes; what is odd about it goes to ``warnings``."""
     name = _service_name(_required(section, "name", "NAME"), warnings)
     entry = _required(section, "nodes", f"one {NODE_FORM} on each indented line")
-    return Service(name, _nodes(entry, warnings))
+    return Service(name, _nodes(entry, warnings), _stale_after(section))
 
 
 def _required(section: Section, key: str, form: str) -> Entry:
     """The entry of a key that must be there, and have a value."""
-    entry = section.entries.get(key)
+    entry = _given(section, key, form)
     if entry is None:
         found = ", ".join(shown(other) for other in section.entries) or "none"
         raise section.place.error(
             f"no key {key}, expected {key}: {form} (keys found: {found})"
         )
-    if not entry.lines:
+    return entry
+
+
+def _given(section: Section, key: str, form: str) -> Entry | None:
+    """The entry of a key, if it is there; then it must have a value."""
+    entry = section.entries.get(key)
+    if entry is not None and not entry.lines:
         raise entry.place.error(f"nothing given, expected {key}: {form}")
     return entry
 
 
 def _service_name(entry: Entry, warnings: list[str]) -> str:
     """The service's name: a single word on a single line."""
-    first = entry.lines[0]
+    line = _only_line(entry, "word")
+    _check_name(line.text, "service", entry.at(line), warnings)
+    return line.text
+
+
+def _stale_after(section: Section) -> float:
+    """For how many seconds a node that nobody hears is counted; or the default."""
+    entry = _given(section, "stale_after", "SECONDS")
+    if entry is None:
+        return DEFAULT_STALE_AFTER
+    line = _only_line(entry, "number")
+    # A number of many digits is infinity, and that is out of range.
+    seconds = float(line.text) if _SECONDS.fullmatch(line.text) else -1.0
+    if not _LEAST_STALE_AFTER <= seconds <= _MOST_STALE_AFTER:
+        raise entry.at(line).error(
+            f"{quoted(line.text)}, expected stale_after: SECONDS, "
+            f"a number from {_LEAST_STALE_AFTER} to {_MOST_STALE_AFTER}"
+        )
+    return seconds
+
+
+def _only_line(entry: Entry, form: str) -> Line:
+    """The line of a value that has a single one."""
     if len(entry.lines) > 1:
         second = entry.lines[1]
         raise entry.at(second).error(
-            f"{quoted(second.text)} is indented, so it continues name, "
-            "expected one word, and each key to begin where the first one does"
+            f"{quoted(second.text)} is indented, so it continues {entry.place.key}, "
+            f"expected one {form}, and each key to begin where the first one does"
         )
-    _check_name(first.text, "service", entry.at(first), warnings)
-    return first.text
+    return entry.lines[0]
 
 
 def _check_service_names(

@@ -15,7 +15,8 @@ from connmon.wording import printable, quoted, shown
 
 _PREFIX = "connmon_service_"
 _HEADER_FORM = f"[{_PREFIX}NAME]"
-_KEYS = ("name", "nodes")
+_KEYS = ("name", "nodes", "stale_after")
+_KEYS_FORM = "name:, nodes: or stale_after:"
 NODE_FORM = "NODE hostname=ADDRESS [bind=ADDRESS]..., each HOST[:PORT] or unix:/PATH"
 HOSTNAME_OPTION = re.compile(r"(^|\s)hostname\s*=", re.IGNORECASE)
 
@@ -181,7 +182,7 @@ class Outline:
             )
         if key not in _KEYS:
             place = replace(entry.place, key="")
-            odd = f'unknown key "{shown(key)}", expected name or nodes'
+            odd = f'unknown key "{shown(key)}", expected name, nodes or stale_after'
             self.warnings.append(place.message(odd))
         self._section.entries[key] = entry
         self._entry = entry
@@ -193,10 +194,10 @@ def _key_at(section: Place, line: Line) -> Entry:
     match = _KEY.fullmatch(line.text)
     key = match[1].strip().lower() if match else ""
     if match is None or not key:
-        raise place.error(f"{quoted(line.text)} is no key, expected name: or nodes:")
+        raise place.error(f"{quoted(line.text)} is no key, expected {_KEYS_FORM}")
     if len(key.split()) > 1 or (key not in _KEYS and HOSTNAME_OPTION.search(line.text)):
         raise place.error(
-            f"{quoted(line.text)} is not indented, expected name: or nodes:, "
+            f"{quoted(line.text)} is not indented, expected {_KEYS_FORM}, "
             f"or a node ({NODE_FORM}) indented further than its nodes:"
         )
     value = match[2].strip()

@@ -16,6 +16,7 @@ from connmon.config import (
     DEFAULT_PATH,
     DEFAULT_PORT,
     DEFAULT_SERVICE,
+    DEFAULT_STALE_AFTER,
     Address,
     AnyAddress,
     Config,
@@ -405,7 +406,7 @@ class WarningTests(ConfigTestCase):
             (
                 (
                     "FILE: [connmon_service_default] line 5: "
-                    'unknown key "color", expected name or nodes'
+                    'unknown key "color", expected name, nodes or stale_after'
                 ),
             ),
             config.warnings,
@@ -553,7 +554,8 @@ class MistakeTests(ConfigTestCase):
         for line in ("nodes", ": x", "="):
             self.assert_mistake(
                 f"[connmon_service_default]\n{line}\n",
-                self.place + f"line 2: '{line}' is no key, expected name: or nodes:",
+                self.place + f"line 2: '{line}' is no key, expected name:, nodes: "
+                "or stale_after:",
             )
 
     def test_node_not_indented(self) -> None:
@@ -561,7 +563,7 @@ class MistakeTests(ConfigTestCase):
         for line in ("node1 hostname=h:80", "node1: hostname=h", "a b c=d"):
             self.assert_mistake(
                 one_service(line),
-                self.place + f"line 4: '{line}' is not indented, expected name: or",
+                self.place + f"line 4: '{line}' is not indented, expected name:, n",
                 "indented further than its nodes:",
             )
 
@@ -677,6 +679,105 @@ class MistakeTests(ConfigTestCase):
         for text in ("x" * 9999, f"[{'x' * 9999}", one_service(" n " + "x" * 9999)):
             error = self.assertRaises(ConfigError, parse, text, "FILE")
             self.assertLess(len(str(error)), 300)
+
+
+class StaleAfterTests(ConfigTestCase):
+    """For how long a node that nobody hears is still counted."""
+
+    def text(self, *lines: str) -> str:
+        """A config with these lines between name and nodes."""
+        return one_service(" n hostname=h", "\n".join(["x", *lines]))
+
+    def test_left_out(self) -> None:
+        """Then it is two minutes."""
+        (service,) = parse(self.text(), "FILE").services
+        self.assertEqual(120.0, service.stale_after)
+        self.assertEqual(120.0, DEFAULT_STALE_AFTER)
+        self.assertEqual(service, Service("x", service.nodes))
+
+    def test_seconds(self) -> None:
+        """Whole ones or with decimals, from two heartbeats to a day."""
+        for text, seconds in (
+            ("60", 60.0),
+            ("90.5", 90.5),
+            ("0300", 300.0),
+            ("86400", 86400.0),
+            ("86400.0", 86400.0),
+        ):
+            for line in (f"stale_after: {text}", f"STALE_AFTER={text} # x"):
+                config = parse(self.text(line), "FILE")
+                self.assertEqual((), config.warnings)
+                self.assertEqual(seconds, config.services[0].stale_after)
+
+    def test_on_the_next_line(self) -> None:
+        """It may be indented below its key, like every value."""
+        config = parse(self.text("stale_after:", "  75"), "FILE")
+        self.assertEqual(75.0, config.services[0].stale_after)
+
+    def test_each_service_has_its_own(self) -> None:
+        """One says nothing about another."""
+        other = self.text().replace("default]", "b]").replace("name: x", "name: b")
+        services = parse(self.text("stale_after: 75") + other, "FILE").services
+        self.assertEqual([75.0, 120.0], [each.stale_after for each in services])
+
+    def test_mistakes(self) -> None:
+        """File, section, line, key, and what was expected."""
+        for text in (
+            "59.9",
+            "0",
+            "86400.1",
+            "86401",
+            "9" * 500,
+            "-120",
+            "+120",
+            "nan",
+            "inf",
+            "1e3",
+            ".5",
+            "120.",
+            "120s",
+            "1_20",
+            "1 20",
+            "٣٣٣",
+            "two minutes",
+        ):
+            self.assert_mistake(
+                self.text(f"stale_after: {text}"),
+                "FILE: [connmon_service_default] line 3: stale_after: '",
+                "', expected stale_after: SECONDS, a number from 60 to 86400",
+            )
+
+    def test_nothing(self) -> None:
+        """A key must have a value."""
+        self.assert_mistake(
+            self.text("stale_after: # 120"),
+            "FILE: [connmon_service_default] line 3: stale_after: nothing given, "
+            "expected stale_after: SECONDS",
+        )
+
+    def test_twice(self) -> None:
+        """A key is given once."""
+        self.assert_mistake(
+            self.text("stale_after: 120", "stale_after: 120"),
+            "FILE: [connmon_service_default] line 4: stale_after: key was given on "
+            "line 3 already",
+        )
+
+    def test_continued(self) -> None:
+        """A second line is a mistake that is explained."""
+        self.assert_mistake(
+            self.text("stale_after: 120", "  nodes: x"),
+            "FILE: [connmon_service_default] line 4: stale_after: 'nodes: x' is "
+            "indented, so it continues stale_after, expected one number, and each key",
+        )
+
+    def test_among_the_nodes(self) -> None:
+        """Indented below nodes it is not taken for a node."""
+        self.assert_mistake(
+            one_service(" n hostname=h\n stale_after: 120"),
+            "FILE: [connmon_service_default] line 5: nodes: 'stale_after: 120' is "
+            "indented, so it is read as a node, expected a key",
+        )
 
 
 class ChoiceTests(SynchronousTestCase):
@@ -827,6 +928,7 @@ class SampleTests(SynchronousTestCase):
             config = parse(example, "FILE")
             self.assertEqual((), config.warnings)
             names.append(config.services[0].name)
+            self.assertEqual(DEFAULT_STALE_AFTER, config.services[0].stale_after)
         self.assertEqual(["cluster", "ipv6", "unix", "billing"], names)
         whole = "\n".join([SAMPLE.read_text(encoding="utf-8"), *self.examples()])
         self.assertEqual(5, len(parse(whole, "FILE").services))
@@ -835,7 +937,8 @@ class SampleTests(SynchronousTestCase):
 def _can_be_written(name: str) -> bool:
     """Whether a name can stand in the file: see the format in connmon.config."""
     starts = ("#", ";", "hostname=", "bind=", "name:", "name=", "nodes:", "nodes=")
-    return not name.lower().startswith(starts)
+    more = ("stale_after:", "stale_after=")
+    return not name.lower().startswith((*starts, *more))
 
 
 NAMES = st.text(
@@ -856,6 +959,7 @@ SERVICES = st.builds(
     st.lists(NODES, min_size=1, max_size=4, unique_by=lambda each: each.name).map(
         tuple
     ),
+    st.sampled_from([DEFAULT_STALE_AFTER, 60.0, 90.5, 86400.0]),
 )
 GAPS = st.sampled_from(["", "\n", "# x\n", "    ; x: y\n", "\t\n  # [x]\n\n"])
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -871,6 +975,8 @@ def rendered(draw: st.DrawFn) -> tuple[str, tuple[Service, ...]]:
     for number, service in enumerate(services):
         colon = draw(st.sampled_from([":", "=", " = ", ": "]))
         text += f"{draw(GAPS)}[connmon_service_{number}]\nname{colon}{service.name}\n"
+        if service.stale_after != DEFAULT_STALE_AFTER:
+            text += f"{draw(GAPS)}stale_after{colon}{service.stale_after}\n"
         text += f"{draw(GAPS)}nodes{colon}\n"
         for each in service.nodes:
             indent = draw(st.sampled_from([" ", "\t", "    "]))
@@ -889,6 +995,7 @@ PIECES = st.sampled_from(
         "name: ",
         "name",
         "nodes:\n",
+        "stale_after: ",
         "  n hostname=",
         "hostname",
         "bind",

@@ -32,6 +32,9 @@ from connmon.wire.route import LONGEST_PAUSE, Route
 CONNECT_SECONDS = 5.0
 """How long one address may take to accept, in seconds."""
 
+SPREAD_SECONDS = 0.5
+"""Over which time clients that lost a node together come upon the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -100,7 +103,7 @@ class Uplink:
         self._identity = identity
         self._service = destination.service
         self._rule = reporting.Reporting()
-        self._route = Route(destination.addresses, Random())
+        self._route = Route(destination.addresses, Random(), SPREAD_SECONDS)
         self._address = destination.addresses[0]
         self._out_of_reach = False
         self._places: Places = []
@@ -303,7 +306,7 @@ class Uplink:
         """Go on to the next node, after the pause the route asks for."""
         address, wait = self._route.next_hop()
         self._seeking = wait == 0.0
-        if wait and not self._out_of_reach:
+        if self._route.vain and not self._out_of_reach:
             # Not a warning: nodes are restarted, and the application works on.
             self._out_of_reach = True
             log.info("connmon: no node reached, last tried %s", self._address)

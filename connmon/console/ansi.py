@@ -32,6 +32,7 @@ _STYLES: dict[Depth, dict[Style, str]] = {
         Style.GOOD: "1",
         Style.ALERT: "1;7",
         Style.GONE: "3",
+        Style.STALE: "3",
     },
     Depth.SIXTEEN: {
         Style.TITLE: "1",
@@ -39,6 +40,7 @@ _STYLES: dict[Depth, dict[Style, str]] = {
         Style.GOOD: "1",
         Style.ALERT: "37;41",
         Style.GONE: "3",
+        Style.STALE: "3",
     },
     Depth.MANY: {
         Style.TITLE: "1;38;5;32",
@@ -46,6 +48,7 @@ _STYLES: dict[Depth, dict[Style, str]] = {
         Style.GOOD: "1;38;5;30",
         Style.ALERT: "38;5;16;48;5;203",
         Style.GONE: "3;38;5;244",
+        Style.STALE: "3;38;5;136",
         Style.QUIET: "38;5;244",
     },
 }

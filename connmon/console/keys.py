@@ -26,6 +26,8 @@ class Action(Enum):
     TOP = auto()
     BOTTOM = auto()
     REDRAW = auto()
+    PROGRAMS = auto()
+    NODES = auto()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ BINDINGS = (
     Binding(Action.TOP, ("Home", "g"), "to the first row"),
     Binding(Action.BOTTOM, ("End", "G"), "to the last row"),
     Binding(Action.REDRAW, ("^L",), "draw the screen afresh"),
+    Binding(Action.PROGRAMS, ("1",), "show the programs", "1", "programs"),
+    Binding(Action.NODES, ("4",), "show the nodes", "4", "nodes"),
 )
 
 _ACTIONS = {key: binding.action for binding in BINDINGS for key in binding.keys}
@@ -62,14 +66,20 @@ def action(key: str) -> Action | None:
     return _ACTIONS.get(key)
 
 
-def hints(glyphs: Glyphs) -> str:
-    """Return the footer's reminder, such as ``q quit  PgUp PgDn scroll``."""
+def hints(glyphs: Glyphs, room: int | None = None) -> str:
+    """Return the footer's reminder, such as ``q quit  PgUp PgDn scroll``.
+
+    Of what does not fit into ``room`` cells the last ones are left out, but never all.
+    """
     words: dict[str, list[str]] = {}
     for binding in BINDINGS:
         if binding.cap:
             cap = glyphs.arrows if binding.cap == "arrows" else binding.cap
             words.setdefault(binding.word, []).append(cap)
-    return "  ".join(" ".join((*caps, word)) for word, caps in words.items())
+    said = [" ".join((*caps, word)) for word, caps in words.items()]
+    while room is not None and len(said) > 1 and len("  ".join(said)) > room:
+        del said[-1]
+    return "  ".join(said)
 
 
 _FINALS = {

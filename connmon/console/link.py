@@ -4,11 +4,15 @@
 
     seeking --- welcomed, first frame ---> live --- lost ---> seeking ...
        '--- every node tried in vain: exhausted, and the owner decides
+
+At any time another view may be asked for. Frames of the one before that are still under
+way are answered, and not shown.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
@@ -24,13 +28,18 @@ from connmon import __version__
 from connmon.config import AnyAddress, UnixAddress
 from connmon.console.options import Target
 from connmon.errors import ProtocolError
-from connmon.model.summary import Frame
+from connmon.model.summary import AnyFrame
 from connmon.wire import commands
-from connmon.wire.frames import decode_frame
+from connmon.wire.frames import decode_frame, decode_nodes
 from connmon.wire.link import Link, refusal
 from connmon.wire.route import Route
 
 CONNECT_SECONDS = 5.0
+
+_DECODERS: dict[str, Callable[[bytes], AnyFrame]] = {
+    commands.PROGRAMS: decode_frame,
+    commands.NODES: decode_nodes,
+}
 
 _log = Logger(namespace="connmon.console")
 
@@ -50,8 +59,8 @@ class Failed:
 class Viewer(Protocol):
     """Whoever looks at the frames."""
 
-    def shown(self, frame: Frame, address: AnyAddress) -> None:
-        """A frame came from the node at ``address``."""
+    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
+        """A frame of the view that is wanted came from the node at ``address``."""
 
     def lost(self, failed: Failed) -> None:
         """The node that frames came from is gone; another is being looked for."""
@@ -68,6 +77,7 @@ class ConsoleLink(Link):
         super().__init__()
         self._uplink = uplink
         self.reason: str | None = None
+        self.subscribed = False
 
     def opened(self) -> None:
         """Nothing is said before the uplink says it."""
@@ -87,9 +97,11 @@ class ConsoleLink(Link):
         self._uplink.closed(self, self.reason or _in_words(reason))
 
     @commands.Feed.responder
-    def feed(self, payload: bytes) -> dict[str, Any]:
-        """Take one frame."""
-        self._uplink.fed(self, decode_frame(payload))
+    def feed(self, payload: bytes, view: str | None = None) -> dict[str, Any]:
+        """Take one frame, if it is of the view that is wanted by now."""
+        view = view or commands.PROGRAMS
+        if view == self._uplink.view:
+            self._uplink.fed(self, _DECODERS[view](payload))
         return {}
 
 
@@ -103,8 +115,12 @@ class Uplink:
         target: Target,
         interval: float,
         random: Random,
+        *,
+        view: str = commands.PROGRAMS,
     ) -> None:
-        """``interval`` is asked for between two frames."""
+        """``interval`` is asked for between two frames, and ``view`` at first."""
+        #: Which view is wanted, one of ``VIEWS``.
+        self.view = view
         self._reactor = reactor
         self._viewer = viewer
         self._service = target.service
@@ -132,7 +148,15 @@ class Uplink:
         if self._link is not None:
             self._link.hang_up()
 
-    def fed(self, link: ConsoleLink, frame: Frame) -> None:
+    def watch(self, view: str) -> None:
+        """Show this view from now on, whichever node it comes from."""
+        self.view = view
+        link = self._link
+        if link is not None and link.subscribed and not self._stopped:
+            self._expect_word(commands.ANSWER_SECONDS)
+            self._subscribe(link).addErrback(self._refused, link)
+
+    def fed(self, link: ConsoleLink, frame: AnyFrame) -> None:
         """A frame came."""
         if self._stopped:
             return
@@ -190,9 +214,15 @@ class Uplink:
 
     def _welcomed(self, answer: dict[str, Any], link: ConsoleLink) -> Any:
         link.greeted()
-        return link.callRemote(
-            commands.Subscribe, view=commands.PROGRAMS, interval=self._interval
+        link.subscribed = True
+        return self._subscribe(link)
+
+    def _subscribe(self, link: ConsoleLink) -> Deferred[Any]:
+        """Ask for frames of the view that is wanted, the first at once."""
+        asked: Deferred[Any] = link.callRemote(
+            commands.Subscribe, view=self.view, interval=self._interval
         )
+        return asked
 
     def _refused(self, failure: Failure, link: ConsoleLink) -> None:
         """A question was refused, or the link ended before its answer."""

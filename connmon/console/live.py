@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -16,35 +17,41 @@ from connmon.console.options import Target
 from connmon.console.screen import Effect, Screen
 from connmon.console.stream import no_daemon
 from connmon.console.text import Glyphs
-from connmon.console.views import Shown, State, lines, page_rows
-from connmon.model.summary import Frame
+from connmon.console.views import Shown, State, lines, page_rows, row_count
+from connmon.model.summary import AnyFrame
+from connmon.wire.commands import PROGRAMS
 
 
 class Live:
     """One viewer at one terminal."""
 
-    def __init__(self, target: Target, glyphs: Glyphs) -> None:
-        """``join`` completes it with its terminal and uplink."""
+    def __init__(self, target: Target, glyphs: Glyphs, view: str = PROGRAMS) -> None:
+        """``join`` completes it with its terminal and uplink, which shows ``view``."""
         self._glyphs = glyphs
         self._several = len(target.addresses) > 1
-        self._screen = Screen()
-        self._frame: Frame | None = None
+        self._screen = Screen(view=view)
+        #: The newest frame of each view.
+        self._frames: dict[str, AnyFrame] = {}
+        self._ever = False
         self._state = State.CONNECTING
         self._message = ""
         self._address = ""
         self._terminal: Any = None
+        self._watch: Callable[[str], None]
         #: What to say on standard error once the terminal is given back.
         self.last_words = ""
 
-    def join(self, drawn_on: terminal.Terminal) -> None:
-        """Know the terminal to draw on."""
+    def join(self, drawn_on: terminal.Terminal, watch: Callable[[str], None]) -> None:
+        """Know the terminal to draw on, and whom to ask for another view."""
         self._terminal = drawn_on
+        self._watch = watch
 
     # What the uplink tells.
 
-    def shown(self, frame: Frame, address: AnyAddress) -> None:
+    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
         """A frame came: show it."""
-        self._frame = frame
+        self._frames[self._screen.view] = frame
+        self._ever = True
         self._state = State.LIVE
         self._message = ""
         self._address = str(address)
@@ -59,7 +66,7 @@ class Live:
 
     def exhausted(self, tried: tuple[Failed, ...]) -> bool:
         """No node at all: at the start that ends the program, later it is shown."""
-        if self._frame is None:
+        if not self._ever:
             self.last_words = no_daemon(tried)
             self._terminal.stop(1)
             return False
@@ -72,15 +79,27 @@ class Live:
     def pressed(self, key: str) -> None:
         """A key was pressed."""
         _, height = self._terminal.size
-        rows = len(self._frame.programs) if self._frame else 0
-        page = page_rows(self._shown(), height)
+        shown = self._shown()
+        rows, page = row_count(shown.frame), page_rows(shown, height)
         self._screen, effect = screen.press(self._screen, key, rows, page)
         if effect is Effect.QUIT:
             self._terminal.stop(0)
         elif effect is Effect.REDRAW:
             self._terminal.redraw()
         else:
+            if self._screen.view != shown.view:
+                self._switch()
             self.draw()
+
+    def _switch(self) -> None:
+        """Another view was chosen: ask for it.
+
+        What was seen of it earlier is old, and would be shown as live; when the node
+        is lost it is shown as that, and there is nothing newer.
+        """
+        if self._state is not State.LOST:
+            self._frames.pop(self._screen.view, None)
+        self._watch(self._screen.view)
 
     def resized(self, width: int, height: int) -> None:
         """The terminal's size is known, or another."""
@@ -91,14 +110,18 @@ class Live:
         self.resized(*self._terminal.size)
 
     def _shown(self) -> Shown:
+        view = self._screen.view
+        frame = self._frames.get(view)
+        waiting = self._state is State.LIVE and frame is None
         return Shown(
-            self._frame,
-            self._state,
+            frame,
+            State.CONNECTING if waiting else self._state,
             self._message,
             self._address,
             time.strftime("%H:%M:%S"),
             self._screen.offset,
             self._glyphs,
+            view,
         )
 
 
@@ -107,9 +130,10 @@ def run(
     target: Target,
     delay: float,
     environ: dict[str, str],
+    view: str = PROGRAMS,
     **for_tests: Any,
 ) -> int:
-    """Show the screen until the viewer leaves it; the exit status.
+    """Show the screen, at first ``view``, until it is left; the exit status.
 
     Further arguments are those that the terminal takes for tests.
     """
@@ -124,8 +148,8 @@ def run(
         if reactor.running:
             reactor.stop()
 
-    live = Live(target, terminal.glyphs(environ))
-    uplink = Uplink(reactor, live, target, delay, Random())
+    live = Live(target, terminal.glyphs(environ), view)
+    uplink = Uplink(reactor, live, target, delay, Random(), view=view)
     drawn_on = terminal.Terminal(
         reactor,
         terminal.painter(environ),
@@ -134,7 +158,7 @@ def run(
         on_exit=leave,
         **for_tests,
     )
-    live.join(drawn_on)
+    live.join(drawn_on, uplink.watch)
     drawn_on.start()
     reactor.callWhenRunning(uplink.start)
     # The clock goes on also while no frame comes.

@@ -11,6 +11,7 @@ from typing import Any
 from connmon.console import live, stream, terminal
 from connmon.console.options import Target, parse
 from connmon.errors import ConfigError
+from connmon.wire.commands import PROGRAMS
 
 
 def main(argv: Sequence[str], program: str) -> int:
@@ -19,14 +20,29 @@ def main(argv: Sequence[str], program: str) -> int:
         choices = parse(argv, program)
         for warning in choices.target.warnings:
             print(f"{program}: {warning}", file=sys.stderr)
-        return view(choices.target, choices.form, choices.delay, choices.iterations)
+        return view(
+            choices.target,
+            choices.form,
+            choices.delay,
+            choices.iterations,
+            choices.view,
+        )
     except ConfigError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
 
 
-def view(target: Target, form: str | None, delay: float, iterations: int | None) -> int:
-    """Show the screen, or write frames, as ``chosen`` says; the exit status."""
+def view(
+    target: Target,
+    form: str | None,
+    delay: float,
+    iterations: int | None,
+    wanted: str = PROGRAMS,
+) -> int:
+    """Show the screen, or write frames, as ``chosen`` says; the exit status.
+
+    ``wanted`` is the view to show, one of ``VIEWS``.
+    """
     from twisted.internet import reactor as global_reactor
 
     reactor: Any = global_reactor
@@ -35,13 +51,14 @@ def view(target: Target, form: str | None, delay: float, iterations: int | None)
     environ = dict(os.environ)
     form, iterations = chosen(form, iterations, screen=has_screen())
     if form is None:
-        return live.run(reactor, target, delay, environ)
+        return live.run(reactor, target, delay, environ, wanted)
     return stream.run(
         reactor,
         target,
         form,
         delay,
         iterations=iterations,
+        view=wanted,
         glyphs=terminal.glyphs(environ),
     )
 

@@ -9,7 +9,12 @@ from math import isfinite
 
 from connmon import __version__, config
 from connmon.errors import ConfigError
-from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
+from connmon.wire.commands import (
+    MAX_FEED_SECONDS,
+    MIN_FEED_SECONDS,
+    PROGRAMS,
+    VIEWS,
+)
 
 DEFAULT_DELAY = 2.0
 
@@ -28,12 +33,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is asked for. ``form`` is the batch form, ``None`` for the screen."""
+    """What is asked for. ``form`` is the batch form, ``None`` for the screen.
+
+    ``view`` is one of ``VIEWS``, on the screen the one to begin with.
+    """
 
     target: Target
     form: str | None
     delay: float
     iterations: int | None
+    view: str = PROGRAMS
 
 
 def add_target(
@@ -66,6 +75,7 @@ def parse(argv: Sequence[str], program: str) -> Choices:
         given.form,
         given.delay,
         given.iterations,
+        given.view,
     )
 
 
@@ -102,7 +112,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     for name, what in (
         ("text", "plain text"),
         ("json", "one JSON object a tick, on one line"),
-        ("csv", "one CSV line for each program and tick"),
+        ("csv", "one CSV line for each row and tick"),
     ):
         flags = ("-b", "--batch") if name == "text" else (f"--{name}",)
         form.add_argument(
@@ -122,6 +132,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
         type=_delay,
         default=DEFAULT_DELAY,
         help=f"between two ticks; default: {DEFAULT_DELAY:g}",
+    )
+    parser.add_argument(
+        "--view",
+        choices=VIEWS,
+        default=PROGRAMS,
+        help=f"what to show; default: {PROGRAMS}",
     )
     return parser
 

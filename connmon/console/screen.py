@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from connmon.console.keys import Action, action
+from connmon.wire.commands import NODES, PROGRAMS
 
 
 class Effect(Enum):
@@ -22,9 +23,13 @@ class Effect(Enum):
 
 @dataclass(frozen=True)
 class Screen:
-    """The viewer's choices: so far only how many rows are scrolled past."""
+    """The viewer's choices: how many rows are scrolled past, and of which view."""
 
     offset: int = 0
+    view: str = PROGRAMS
+
+
+_VIEWS = {Action.PROGRAMS: PROGRAMS, Action.NODES: NODES}
 
 
 def clamped(offset: int, rows: int, page: int) -> int:
@@ -36,7 +41,8 @@ def press(screen: Screen, key: str, rows: int, page: int) -> tuple[Screen, Effec
     """Return the choices after ``key``, with ``rows`` rows of which ``page`` fit.
 
     ``REDRAW`` asks to forget what the terminal is believed to show. A key without a
-    meaning changes nothing.
+    meaning changes nothing, nor does that of the view one is looking at; another view
+    is seen from its first row.
     """
     wanted = action(key)
     if wanted is None:
@@ -45,6 +51,9 @@ def press(screen: Screen, key: str, rows: int, page: int) -> tuple[Screen, Effec
         return screen, Effect.QUIT
     if wanted is Action.REDRAW:
         return screen, Effect.REDRAW
+    if wanted in _VIEWS:
+        view = _VIEWS[wanted]
+        return (screen if view == screen.view else Screen(0, view)), Effect.NONE
     # A page keeps one row of the last one in sight.
     steps = {
         Action.UP: -1,

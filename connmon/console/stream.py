@@ -15,7 +15,8 @@ from connmon.console import batch
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
 from connmon.console.text import Glyphs
-from connmon.model.summary import Frame
+from connmon.model.summary import AnyFrame
+from connmon.wire.commands import PROGRAMS
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -27,7 +28,7 @@ class Stream:
         self,
         out: TextIO,
         err: TextIO,
-        written: Callable[[Frame, float, bool], str],
+        written: Callable[[AnyFrame, float, bool], str],
         iterations: int | None,
         stop: Callable[[int], None],
     ) -> None:
@@ -40,7 +41,7 @@ class Stream:
         self._first = True
         self._lost = ""
 
-    def shown(self, frame: Frame, address: AnyAddress) -> None:
+    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
         """Write one frame."""
         if self._left == 0:
             return
@@ -83,13 +84,16 @@ def no_daemon(tried: tuple[Failed, ...]) -> str:
     return f"no daemon reached, tried {', '.join(map(str, tried))}"
 
 
-def writer(form: str, glyphs: Glyphs) -> Callable[[Frame, float, bool], str]:
-    """How frames are written in a form: ``text``, ``json`` or ``csv``."""
+def writer(form: str, glyphs: Glyphs) -> Callable[[AnyFrame, float, bool], str]:
+    """How frames are written in a form: ``text``, ``json`` or ``csv``.
+
+    All frames of one writer are of the same view.
+    """
     if form == "json":
         return lambda frame, now, first: batch.as_json(frame, now) + "\n"
     if form == "csv":
         return lambda frame, now, first: (
-            (batch.csv_header() if first else "") + batch.as_csv(frame, now)
+            (batch.csv_header(frame) if first else "") + batch.as_csv(frame, now)
         )
     return lambda frame, now, first: batch.as_text(
         frame, now, first=first, glyphs=glyphs
@@ -104,9 +108,10 @@ def run(
     *,
     iterations: int | None,
     glyphs: Glyphs,
+    view: str = PROGRAMS,
     fd: int = 1,
 ) -> int:
-    """Write frames to standard output, or ``fd`` for tests; the exit status.
+    """Write frames of a view to standard output, or ``fd`` for tests; the exit status.
 
     ^C ends with 130, SIGTERM with 143, SIGHUP with 129, a closed pipe with 0.
     """
@@ -126,7 +131,7 @@ def run(
         fd, "w", encoding="utf-8", errors="replace", newline="", closefd=False
     )
     stream = Stream(out, sys.stderr, writer(form, glyphs), iterations, stop)
-    uplink = Uplink(reactor, stream, target, delay, Random())
+    uplink = Uplink(reactor, stream, target, delay, Random(), view=view)
 
     def interrupted(number: int, frame: object) -> None:
         reactor.callFromThread(stop, 128 + number)

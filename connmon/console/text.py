@@ -43,6 +43,7 @@ class Style(Enum):
     GOOD = auto()
     ALERT = auto()
     GONE = auto()
+    STALE = auto()
     QUIET = auto()
 
 

@@ -1,4 +1,4 @@
-"""Who looks on: each console gets the newest state, at its own pace.
+"""Who looks on: each console gets the newest state of its view, at its own pace.
 
 A console that is slow to answer is not sent more: the next frame leaves when the last
 one was answered, and shows what is true then. Nothing is queued.
@@ -6,34 +6,38 @@ one was answered, and shows what is true then. Nothing is queued.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from connmon.model.summary import Frame
 from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
 
-Show = Callable[[Frame], "Deferred[Any]"]
+Views = Mapping[str, Callable[[], bytes]]
+"""Of each view, by its name, what makes the payload of a frame."""
+
+Show = Callable[[str, bytes], "Deferred[Any]"]
+"""Shows a console a frame of a view."""
 
 
 class Subscription:
     """One console's interest in a view."""
 
     def __init__(
-        self, clock: Any, frame: Callable[[], Frame], show: Show, interval: float
+        self, clock: Any, views: Views, show: Show, view: str, interval: float
     ) -> None:
         """Made by ``Feeds.subscribe``; begins with the next turn of the reactor."""
         self._clock = clock
-        self._frame = frame
+        self._views = views
         self._show = show
         self._stopped = False
         self._in_flight = False
         self._timer: Any = None
-        self.change(interval)
+        self.change(view, interval)
 
-    def change(self, interval: float) -> None:
-        """Another pace: a frame at once, or when the last is answered, and so on."""
+    def change(self, view: str, interval: float) -> None:
+        """Another view or pace: a frame at once, or when the last is answered."""
+        self._view = view
         self._interval = min(max(interval, MIN_FEED_SECONDS), MAX_FEED_SECONDS)
         self._due = self._clock.seconds()
         self._plan()
@@ -62,7 +66,8 @@ class Subscription:
         # Keep the beat, but never make up for beats that were missed.
         now = self._clock.seconds()
         self._due = max(self._due + self._interval, now + self._interval / 2)
-        self._show(self._frame()).addCallbacks(self._shown, self._lost)
+        frame = self._views[self._view]()
+        self._show(self._view, frame).addCallbacks(self._shown, self._lost)
 
     def _shown(self, answer: object) -> None:
         """The last frame was answered: there may be another when it is time."""
@@ -77,11 +82,11 @@ class Subscription:
 class Feeds:
     """All consoles of a node."""
 
-    def __init__(self, clock: Any, frame: Callable[[], Frame]) -> None:
-        """``frame`` tells what is true now."""
+    def __init__(self, clock: Any, views: Views) -> None:
+        """``views`` tell what is true now."""
         self._clock = clock
-        self._frame = frame
+        self._views = views
 
-    def subscribe(self, show: Show, interval: float) -> Subscription:
-        """Show a console frames from now on, one at once."""
-        return Subscription(self._clock, self._frame, show, interval)
+    def subscribe(self, show: Show, view: str, interval: float) -> Subscription:
+        """Show a console frames of a view from now on, one at once."""
+        return Subscription(self._clock, self._views, show, view, interval)

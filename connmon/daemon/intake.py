@@ -1,4 +1,4 @@
-"""A node's end of each link: check, translate, hand to the board or the feeds.
+"""A node's end of each link: check, translate, hand to board, mesh or feeds.
 
 No decision about what is true is made here; see ``connmon.model.board``. What each
 command means is specified in ``connmon.wire.commands``.
@@ -19,15 +19,15 @@ from connmon import __version__
 from connmon.config import Address
 from connmon.daemon.credentials import Credentials, credentials
 from connmon.daemon.feeds import Feeds, Subscription
+from connmon.daemon.mesh import Mesh, Teller
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
-from connmon.model.records import Identity
-from connmon.model.summary import Frame
-from connmon.wire import commands
-from connmon.wire.frames import encode_frame
-from connmon.wire.link import Link
+from connmon.model.records import Home, Identity
+from connmon.wire import commands, exchange
 from connmon.wire.reports import decode_report
+from connmon.wire.traffic import CountedLink
 from connmon.wire.without_tls import amp
+from connmon.wording import printable
 
 _log = Logger(namespace="connmon.daemon")
 
@@ -56,6 +56,8 @@ class Node:
     incarnation: str
     board: Board
     feeds: Feeds
+    mesh: Mesh
+    settings: str
     clock: Clock
     links: set[NodeLink] = field(default_factory=set)
     #: Processes that are linked by a UNIX socket and said a pid that is not theirs:
@@ -63,8 +65,8 @@ class Node:
     mismatched: dict[str, Credentials] = field(default_factory=dict)
 
 
-class NodeLink(Link):
-    """One link, from a client or a console."""
+class NodeLink(CountedLink):
+    """One link, from a client, a console or another node."""
 
     def __init__(self, node: Node) -> None:
         """Wait for the greeting."""
@@ -76,6 +78,8 @@ class NodeLink(Link):
         self._identity: Identity | None = None
         self._registration = 0
         self._subscription: Subscription | None = None
+        self._teller: Teller | None = None
+        self._dismissed = False
         self._deadline: Any = None
         #: Why we are closing the link, once we are.
         self._reason: str | None = None
@@ -101,15 +105,15 @@ class NodeLink(Link):
         self._cancel_deadline()
         if self._subscription is not None:
             self._subscription.stop()
-        identity = self._identity
-        if identity is not None:
-            self._forget(identity)
-            now = self._node.clock.seconds()
-            last = self._node.board.departed(identity.process, self._registration, now)
+        if self._role is not None:
+            self._node.mesh.present[self._role] -= 1
+        if self._identity is not None:
+            self._client_left(self._identity)
+        elif self._teller is not None:
+            self._node.mesh.left(self._teller)
             _log.info(
-                "client {who} left{older}: {reason}",
-                who=_who(identity),
-                older="" if last else " an older link",
+                "node {node} left: {reason}",
+                node=printable(self._teller.home.node),
                 reason=self._reason or _THEIR_END,
             )
         elif self._role == commands.CONSOLE:
@@ -125,6 +129,22 @@ class NodeLink(Link):
                 reason=self._reason,
             )
 
+    def _client_left(self, identity: Identity) -> None:
+        """A process's link ended, and unless this node does, so did the process."""
+        self._forget(identity)
+        token, last = identity.process, True
+        if not self._dismissed:
+            now = self._node.clock.seconds()
+            last = self._node.board.departed(token, self._registration, now)
+            if last:
+                self._node.mesh.reported(token, self._registration, None)
+        _log.info(
+            "client {who} left{older}: {reason}",
+            who=_who(identity),
+            older="" if last else " an older link",
+            reason=self._reason or _THEIR_END,
+        )
+
     def violated(self, error: ProtocolError) -> None:
         """They broke the protocol."""
         self._ending(str(error))
@@ -136,6 +156,7 @@ class NodeLink(Link):
 
     def dismiss(self) -> None:
         """The node stops: hang up, once what was said is sent."""
+        self._dismissed = True
         self._ending("the node stops")
         self.transport.loseConnection()
 
@@ -146,33 +167,31 @@ class NodeLink(Link):
     # Commands.
 
     @commands.Hello.responder
-    def hello(
-        self, version: int, oldest: int, role: str, service: str, software: str
+    def hello(  # noqa: PLR0917  AMP passes them by name
+        self,
+        version: int,
+        oldest: int,
+        role: str,
+        service: str,
+        software: str,
+        node: str | None = None,
+        incarnation: str | None = None,
+        settings: str | None = None,
     ) -> dict[str, Any]:
         """Settle the version, and whether we are who they look for."""
         if self._role is not None:
             raise ProtocolError("a second Hello")
-        spoken = min(version, commands.VERSION)
-        if spoken < max(oldest, commands.OLDEST_VERSION):
-            raise self._refusal(
-                commands.VersionRefused(
-                    f"protocol versions {oldest} to {version} offered, "
-                    f"{commands.OLDEST_VERSION} to {commands.VERSION} spoken here"
-                )
-            )
-        if role not in (commands.CLIENT, commands.CONSOLE):
-            raise self._refusal(
-                commands.RoleRefused(f"links of role {role!r} are not served here")
-            )
-        if service and service != self._node.service:
-            raise self._refusal(
-                commands.ServiceRefused(
-                    f"this node is of service {self._node.service!r}, not {service!r}"
-                )
-            )
+        spoken = self._agreed(version, oldest, role, service)
+        if role == commands.PEER:
+            self._meet(Home(node or "", incarnation or ""), settings or "")
         self._role = role
+        self._node.mesh.present[role] += 1
         self.greeted()
-        self._expect_word(commands.SILENCE_SECONDS)
+        self._expect_word(
+            commands.PEER_SILENCE_SECONDS
+            if role == commands.PEER
+            else commands.SILENCE_SECONDS
+        )
         if role == commands.CONSOLE:
             self._cancel_deadline()
             _log.info("console {peer} joined", peer=self._peer_name)
@@ -182,7 +201,46 @@ class NodeLink(Link):
             "node": self._node.name,
             "incarnation": self._node.incarnation,
             "software": __version__,
+            # To whom it matters; a fleet of clients would only pay for it.
+            "settings": self._node.settings if role == commands.PEER else None,
         }
+
+    def _agreed(self, version: int, oldest: int, role: str, service: str) -> int:
+        """The version that is spoken from now on, or why there is none."""
+        spoken = min(version, commands.VERSION)
+        if spoken < max(oldest, commands.OLDEST_VERSION):
+            raise self._refusal(
+                commands.VersionRefused(
+                    f"protocol versions {oldest} to {version} offered, "
+                    f"{commands.OLDEST_VERSION} to {commands.VERSION} spoken here"
+                )
+            )
+        if role not in (commands.CLIENT, commands.CONSOLE, commands.PEER):
+            raise self._refusal(
+                commands.RoleRefused(f"links of role {role!r} are not served here")
+            )
+        if service and service != self._node.service:
+            raise self._refusal(
+                commands.ServiceRefused(
+                    f"this node is of service {self._node.service!r}, not {service!r}"
+                )
+            )
+        return spoken
+
+    def _meet(self, home: Home, settings: str) -> None:
+        """Another node greets."""
+        if not home.node or not home.incarnation:
+            raise ProtocolError("a peer without node and incarnation")
+        try:
+            self._teller = self._node.mesh.met(home, self._peer_name, settings, self)
+        except commands.NodeRefused as error:
+            raise self._refusal(error) from None
+        if self._teller is not None:
+            _log.info(
+                "node {node} joined from {peer}",
+                node=printable(home.node),
+                peer=self._peer_name,
+            )
 
     @commands.Register.responder
     def register(
@@ -212,14 +270,21 @@ class NodeLink(Link):
         if self._identity is None:
             raise ProtocolError("a Report before Register")
         self._expect_word(commands.SILENCE_SECONDS)
+        report = decode_report(payload)
         verdict = self._node.board.reported(
             self._identity.process,
             self._registration,
-            decode_report(payload),
+            report,
             self._node.clock.seconds(),
         )
         if verdict is Verdict.STALE:
             raise ProtocolError("a report that is older than what is known")
+        if verdict is Verdict.APPLIED:
+            self._node.mesh.reported(
+                self._identity.process,
+                self._registration,
+                None if report.base is None else payload,
+            )
         return {
             "whole": verdict is Verdict.WHOLE_WANTED,
             "interval": REPORT_INTERVAL,
@@ -232,9 +297,61 @@ class NodeLink(Link):
         if view not in commands.VIEWS:
             raise ProtocolError(f"no view {view!r}")
         if self._subscription is None:
-            self._subscription = self._node.feeds.subscribe(self._show, interval)
+            self._subscription = self._node.feeds.subscribe(self._show, view, interval)
         else:
-            self._subscription.change(interval)
+            self._subscription.change(view, interval)
+        return {}
+
+    @commands.Alive.responder
+    def alive(self, payload: bytes) -> dict[str, Any]:
+        """A peer's heartbeat."""
+        teller = self._peer()
+        self._node.mesh.alive(teller, exchange.decode_alive(payload))
+        return {}
+
+    @commands.Digest.responder
+    def digest(self, payload: bytes) -> dict[str, Any]:
+        """What a peer has; what differs here is the answer."""
+        teller = self._peer()
+        told = exchange.decode_digest(payload)
+        differences = self._node.mesh.digest(teller, told)
+        return {"payload": exchange.encode_differences(differences)}
+
+    @commands.Versions.responder
+    def versions(self, payload: bytes) -> dict[str, Any]:
+        """A peer's list of a home; the records wanted of it are the answer."""
+        teller = self._peer()
+        told = exchange.decode_versions(payload)
+        wanted = self._node.mesh.versions(teller, told)
+        return {"payload": exchange.encode_wanted(wanted)}
+
+    @commands.Records.responder
+    def records(self, payload: bytes) -> dict[str, Any]:
+        """A peer's whole records."""
+        teller = self._peer()
+        self._node.mesh.records(teller, exchange.decode_records(payload))
+        return {}
+
+    @commands.Deltas.responder
+    def deltas(self, payload: bytes) -> dict[str, Any]:
+        """Reports a peer passes on; records wanted whole are the answer."""
+        teller = self._peer()
+        told = exchange.decode_deltas(payload)
+        wanted = self._node.mesh.deltas(teller, told)
+        return {"payload": exchange.encode_wanted(wanted)}
+
+    @commands.Sums.responder
+    def sums(self, payload: bytes) -> dict[str, Any]:
+        """A peer's maxima."""
+        teller = self._peer()
+        self._node.mesh.sums(teller, exchange.decode_sums(payload))
+        return {}
+
+    @commands.Remarks.responder
+    def remarks(self, payload: bytes) -> dict[str, Any]:
+        """A peer's pages of the journal."""
+        teller = self._peer()
+        self._node.mesh.remarks(teller, exchange.decode_remarks(payload))
         return {}
 
     # What they share.
@@ -260,12 +377,18 @@ class NodeLink(Link):
         if self._node.mismatched.get(identity.process) is self._credentials:
             self._node.mismatched.pop(identity.process, None)
 
-    def _show(self, frame: Frame) -> Deferred[Any]:
+    def _show(self, view: str, frame: bytes) -> Deferred[Any]:
         """Send one frame; the answer says that there is room for the next."""
-        shown: Deferred[Any] = self.callRemote(
-            commands.Feed, payload=encode_frame(frame)
-        )
+        shown: Deferred[Any] = self.callRemote(commands.Feed, payload=frame, view=view)
         return shown
+
+    def _peer(self) -> Teller:
+        """The other node, which was just heard."""
+        self._require(commands.PEER)
+        if self._teller is None:
+            raise ProtocolError("this node speaks to itself")
+        self._expect_word(commands.PEER_SILENCE_SECONDS)
+        return self._teller
 
     def _require(self, role: str) -> None:
         if self._role != role:

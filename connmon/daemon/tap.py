@@ -7,7 +7,6 @@ import socket
 import time
 from typing import Any
 
-from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.logger import Logger
 from twisted.python import usage
@@ -16,12 +15,13 @@ from connmon import __version__, config
 from connmon.daemon.feeds import Feeds
 from connmon.daemon.intake import Node, NodeFactory
 from connmon.daemon.listening import Listener, bind_all
+from connmon.daemon.mesh import Mesh, settings_of
 from connmon.daemon.unixport import UnixPort
 from connmon.errors import ConfigError
 from connmon.model.board import Board
-
-SWEEP_SECONDS = 60.0
-"""How often what has stayed long enough is let go of."""
+from connmon.model.journal import Journal
+from connmon.wire import commands
+from connmon.wire.frames import encode_frame, encode_nodes
 
 _log = Logger(namespace="connmon.daemon")
 
@@ -78,17 +78,40 @@ def make_node(options: Any, reactor: Any) -> MultiService:
     service = settings.service(options["service"])
     this = service.node(options["node"])
     addresses = tuple(map(_host, options["host"])) or this.binds
-    board = Board(service.name, this.name)
-    feeds = Feeds(reactor, lambda: board.frame(reactor.seconds()))
-    incarnation = os.urandom(8).hex()
-    node = Node(service.name, this.name, incarnation, board, feeds, reactor)
+    node = join(reactor, service, this.name, os.urandom(8).hex())
     whole = MultiService()
     listening = Listening(reactor, node, bind_all(addresses), settings.warnings)
     listening.setServiceParent(whole)
-    sweep = TimerService(SWEEP_SECONDS, _sweep, board, reactor)
-    sweep.clock = reactor
-    sweep.setServiceParent(whole)
     return whole
+
+
+def join(reactor: Any, service: config.Service, name: str, incarnation: str) -> Node:
+    """The parts of node ``name`` of a service, which only know each other here."""
+    board = Board(
+        service.name,
+        name,
+        incarnation,
+        now=reactor.seconds(),
+        stale_after=service.stale_after,
+    )
+    journal = Journal(name, incarnation)
+    mesh = Mesh(reactor, service, name, board, journal)
+    views = {
+        commands.PROGRAMS: lambda: encode_frame(
+            mesh.completed(board.frame(reactor.seconds()))
+        ),
+        commands.NODES: lambda: encode_nodes(mesh.frame()),
+    }
+    return Node(
+        service=service.name,
+        name=name,
+        incarnation=incarnation,
+        board=board,
+        feeds=Feeds(reactor, views),
+        mesh=mesh,
+        settings=settings_of(service),
+        clock=reactor,
+    )
 
 
 def _host(text: str) -> config.AnyAddress:
@@ -97,14 +120,6 @@ def _host(text: str) -> config.AnyAddress:
         return config.parse_address(text, allow_zero=True)
     except ConfigError as error:
         raise ConfigError(f"--host: {error}") from None
-
-
-def _sweep(board: Board, reactor: Any) -> None:
-    """One sweep; a failing one must not end those to come."""
-    try:
-        board.expired(reactor.seconds())
-    except Exception:  # noqa: BLE001 whatever it was, the next is in a minute
-        _log.failure("while sweeping the board")
 
 
 class Listening(Service):
@@ -133,6 +148,7 @@ class Listening(Service):
         factory = NodeFactory(self._node)
         for each in self._listeners:
             self._ports.append(self._port(each.socket, factory))
+        self._node.mesh.start()
         # Whoever waits for this may send SIGTERM next: only now is it heeded.
         self._reactor.callWhenRunning(self._announce)
 
@@ -163,6 +179,7 @@ class Listening(Service):
         for port in self._ports:
             port.stopListening()
         self._listeners, self._ports = [], []
+        self._node.mesh.stop()
         for link in list(self._node.links):
             link.dismiss()
 

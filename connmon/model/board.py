@@ -3,39 +3,51 @@
 The board is a rule without clock or transport. ``now`` is the node's monotonic clock in
 seconds; each input says what it changed. Only a process writes its own record: a report
 is applied if it is whole, or builds on exactly the version held, and else the process
-is asked for the whole. Sums are kept per change, never by walking over processes.
+is asked for the whole. What a process says comes by its link to this node
+(``reported``), or by the node it is linked to (``followed``), or as a whole record from
+any node (``adopted``): whichever way, the newest ``Standing`` wins, so the order does
+not matter.
 
 Gone is a fact with a version: a process whose link closed is gone at the version it
-had, and only a higher registration brings it back. Its record is kept for ``tombstone``
-seconds as the proof of that, and its row for ``gone_after``.
+had, and only a higher registration brings it back. Lost is an assumption: nobody has
+heard the process's home for ``stale_after`` seconds. Either is remembered, with its
+totals, for ``gone_after``, so that a late word of it is known for one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from connmon.errors import OutOfTurn
-from connmon.model.rate import Rate
+from connmon.model.extent import Program
+from connmon.model.homes import Digests, Homes
+from connmon.model.process import Process
 from connmon.model.records import (
-    OUT,
-    ConnectionRecord,
+    GONE,
+    LIVE,
+    LOST,
     Counters,
+    Home,
     Identity,
-    Maxima,
-    PoolRecord,
+    Record,
     Report,
-    Version,
+    Standing,
 )
 from connmon.model.summary import Frame, Gauge, ProgramRow
+from connmon.model.sums import ProgramSums, ServiceSums, Sums
+
+STALE_AFTER = 120.0
+"""Seconds for which processes count whose node nobody hears."""
 
 GONE_AFTER = 24 * 3600.0
-"""Seconds for which the row of a departed program stays."""
-
-TOMBSTONE = 300.0
-"""Seconds for which a gone process is remembered, to know a late word of it."""
+"""Seconds for which a departed process, and the row of its program, are remembered."""
 
 MAX_PROGRAMS = 20_000
 """Rows kept at most; past it the longest departed go first."""
+
+MAX_DEPARTED = 50_000
+"""Departed processes remembered one by one; past it the longest departed go first."""
 
 
 class Verdict(Enum):
@@ -48,134 +60,6 @@ class Verdict(Enum):
     STALE = "stale"
 
 
-class _Extent:
-    """Current sums of live processes, and the largest they have been."""
-
-    __slots__ = (
-        "checkouts",
-        "connections",
-        "max_checkouts",
-        "max_connections",
-        "max_processes",
-        "processes",
-        "rate",
-    )
-
-    def __init__(self) -> None:
-        self.processes = self.connections = self.checkouts = 0
-        self.max_processes = self.max_connections = self.max_checkouts = 0
-        self.rate: Rate | None = None
-
-    def shift(self, processes: int, connections: int, checkouts: int) -> None:
-        """Move the current sums by these differences."""
-        self.processes += processes
-        self.connections += connections
-        self.checkouts += checkouts
-
-    def settle(self, own: Maxima) -> None:
-        """Raise the maxima to the sums just reached, or to one process's own maxima."""
-        self.max_processes = max(self.max_processes, self.processes)
-        self.max_connections = max(
-            self.max_connections, self.connections, own.connections
-        )
-        self.max_checkouts = max(self.max_checkouts, self.checkouts, own.checkouts)
-
-    def count(self, checkouts: int | None, span: float, now: float) -> None:
-        """Note checkouts for the rate; ``None`` is a process's first word, no rate."""
-        if self.rate is None:
-            self.rate = Rate(now)
-        elif checkouts is not None:
-            self.rate.add(checkouts, span, now)
-
-    def per_second(self, now: float) -> float | None:
-        """Checkouts per second, as far as they can be known."""
-        return None if self.rate is None else self.rate.per_second(now)
-
-
-class _Program(_Extent):
-    """All processes of one name on one host."""
-
-    __slots__ = ("departed", "hostname", "progname")
-
-    def __init__(self, hostname: str, progname: str) -> None:
-        super().__init__()
-        self.hostname = hostname
-        self.progname = progname
-        self.departed: float | None = None
-
-    def row(self, now: float) -> ProgramRow:
-        """The program as a viewer reads it."""
-        return ProgramRow(
-            self.hostname,
-            self.progname,
-            self.processes > 0,
-            self.processes,
-            self.connections,
-            self.checkouts,
-            self.max_processes,
-            self.max_connections,
-            self.max_checkouts,
-            self.per_second(now),
-        )
-
-
-class _Process:
-    """One process's record: its own latest word."""
-
-    __slots__ = (
-        "checkouts",
-        "connections",
-        "counters",
-        "gone_since",
-        "identity",
-        "live",
-        "maxima",
-        "pools",
-        "version",
-    )
-
-    def __init__(self, identity: Identity) -> None:
-        self.identity = identity
-        self.version = Version(0, 0)
-        self.counters: Counters | None = None
-        self.maxima = Maxima()
-        self.pools: dict[int, PoolRecord] = {}
-        self.connections: dict[int, ConnectionRecord] = {}
-        self.checkouts = 0
-        self.live = False
-        self.gone_since: float | None = None
-
-    def accept(self, report: Report) -> None:
-        """Take a report's content as the truth, whole or on top of what is held."""
-        if report.base is None:
-            self.pools.clear()
-            self.connections.clear()
-            self.checkouts = 0
-        for id in report.closed:
-            gone = self.connections.pop(id, None)
-            self.checkouts -= gone is not None and gone.state == OUT
-        for record in report.connections:
-            before = self.connections.get(record.id)
-            self.checkouts -= before is not None and before.state == OUT
-            self.checkouts += record.state == OUT
-            self.connections[record.id] = record
-        for id in report.dropped:
-            self.pools.pop(id, None)
-        for pool in report.pools:
-            self.pools[pool.id] = pool
-        self.counters = report.counters
-        self.maxima = report.maxima
-        self.version = Version(self.version.registration, report.sequence)
-
-    def wither(self, now: float) -> None:
-        """Become a tombstone: the totals stay, what was open does not."""
-        self.live = False
-        self.gone_since = now
-        self.connections.clear()
-        self.pools.clear()
-        self.checkouts = 0
-
-
 class Board:
     """What one node knows of one service."""
 
@@ -183,24 +67,34 @@ class Board:
         self,
         service: str,
         node: str,
+        incarnation: str = "",
         *,
+        now: float = 0.0,
+        stale_after: float = STALE_AFTER,
         gone_after: float = GONE_AFTER,
-        tombstone: float = TOMBSTONE,
         max_programs: int = MAX_PROGRAMS,
+        max_departed: int = MAX_DEPARTED,
     ) -> None:
         """Begin knowing nothing. ``service`` and ``node`` are names for the frames."""
         self._service = service
-        self._node = node
+        self.home = Home(node, incarnation)
+        self.stale_after = stale_after
         self._gone_after = gone_after
-        self._tombstone = tombstone
-        self._max_programs = max_programs
-        self._processes: dict[str, _Process] = {}
-        self._programs: dict[tuple[str, str], _Program] = {}
-        self._hosts: dict[str, int] = {}
-        self._max_hosts = 0
-        self._whole = _Extent()
-        #: How many rows were dropped early because there were too many.
-        self.rows_dropped = 0
+        self._max_departed = max_departed
+        self._processes: dict[str, Process] = {}
+        #: The newest registration of each process linked to this node.
+        self._claims: dict[str, tuple[Identity, int]] = {}
+        #: Processes that are not live, the longest departed first, or nearly so.
+        self._departed: dict[str, None] = {}
+        self.homes = Homes(self.home)
+        self._sums = Sums(max_programs, now)
+
+    @property
+    def rows_dropped(self) -> int:
+        """How many rows were dropped early because there were too many."""
+        return self._sums.dropped
+
+    # What processes linked to this node do.
 
     def registered(self, identity: Identity, registration: int) -> bool:
         """A process linked itself here; whether its registration is to be believed.
@@ -209,130 +103,326 @@ class Board:
         link that another has replaced; nor if the same token named another process
         before. The process counts from its first report on.
         """
-        process = self._processes.get(identity.process)
-        if process is None:
-            process = self._processes[identity.process] = _Process(identity)
-        late = registration <= process.version.registration
-        if late or process.identity != identity:
+        token = identity.process
+        process = self._processes.get(token)
+        held = 0 if process is None else process.standing.registration
+        known, claimed = self._claims.get(token, (identity, 0))
+        if process is not None:
+            known = process.identity
+        if registration <= max(held, claimed) or known != identity:
             return False
-        process.version = Version(registration, -1)
+        self._claims[token] = (identity, registration)
         return True
 
     def reported(
         self, process_id: str, registration: int, report: Report, now: float
     ) -> Verdict:
         """A process said what changed; what became of that."""
-        process = self._processes.get(process_id)
-        if process is None:
+        if process_id not in self._claims:
             raise OutOfTurn(f"report of {process_id!r}, which never registered")
-        held = process.version
-        if registration != held.registration or report.sequence <= held.sequence:
+        identity, claimed = self._claims[process_id]
+        if registration != claimed:
             return Verdict.STALE
-        if report.base is not None and report.base != held.sequence:
-            return Verdict.WHOLE_WANTED
-        self._apply(process, report, now)
-        return Verdict.APPLIED
+        standing = Standing(registration, report.sequence, LIVE)
+        return self._report(identity, standing, self.home, report, now)
 
     def departed(self, process_id: str, registration: int, now: float) -> bool:
         """A process's link closed; whether that makes it gone.
 
         It does not while a newer registration holds.
         """
-        process = self._processes.get(process_id)
-        if process is None or registration != process.version.registration:
+        if process_id not in self._claims:
             return False
-        if process.live:
-            self._withdraw(process, now)
-        elif process.counters is None:
-            del self._processes[process_id]
+        if registration != self._claims[process_id][1]:
+            return False
+        del self._claims[process_id]
+        process = self._processes.get(process_id)
+        if process is None:
+            return True
+        held = process.standing
+        if held.registration > registration:
+            return False
+        sequence = held.sequence if held.registration == registration else 0
+        self._withdraw(
+            process, self.home, Standing(registration, sequence, GONE), now, now
+        )
         return True
 
-    def expired(self, now: float) -> None:
-        """Let go of tombstones and rows that have stayed long enough."""
-        for process in list(self._processes.values()):
-            gone = process.gone_since
-            if not process.live and gone is not None and now - gone > self._tombstone:
-                del self._processes[process.identity.process]
-        for key, program in list(self._programs.items()):
-            gone = program.departed
-            if gone is not None and now - gone > self._gone_after:
-                del self._programs[key]
+    # What other nodes tell.
+
+    def followed(
+        self,
+        home: Home,
+        process_id: str,
+        registration: int,
+        report: Report,
+        now: float,
+    ) -> Verdict:
+        """A process's node passed a report on, for a record that is held here."""
+        process = self._processes.get(process_id)
+        if process is None:
+            return Verdict.WHOLE_WANTED
+        standing = Standing(registration, report.sequence, LIVE)
+        return self._report(process.identity, standing, home, report, now)
+
+    def adopted(self, record: Record, now: float) -> bool:
+        """A node handed a whole record over; whether it was news.
+
+        It is none if what is held is as new, nor if it is too old to be believed.
+        """
+        self.homes.heard(record.home, now - record.unheard)
+        process = self._processes.get(record.identity.process)
+        if process is not None and (
+            record.standing <= process.standing or record.identity != process.identity
+        ):
+            return False
+        if record.standing.state == LIVE:
+            if record.unheard > self.stale_after:
+                return False
+        elif record.age > self._gone_after:
+            return False
+        since = now - record.age
+        # By the process's own clock: it alone knows how long it took.
+        span = 0.0 if process is None else record.report.clock - process.clock
+        known = None if process is None else process.counters
+        if process is None:
+            process = self._new(record.identity, record.home)
+        before = process.load
+        self._move(process, record.home, record.standing)
+        process.accept(record.report)
+        process.heard = since
+        self._sums.changed(process, before, now)
+        self._sums.count(process, known, span, now)
+        return True
+
+    def listed(self, home: Home, versions: Mapping[str, Standing]) -> list[str]:
+        """Which of these records of a home are lacking here, or are older here."""
+        return [
+            token
+            for token, standing in versions.items()
+            if token not in self._processes
+            or self._processes[token].standing < standing
+        ]
+
+    def disowned(self, home: Home, listed: Iterable[str], now: float) -> None:
+        """A home told all it has: whatever else is live there is lost."""
+        for token in self.homes.residents(home).difference(listed):
+            self._lose(self._processes[token], now)
+
+    # What other nodes are told.
+
+    def versions(self, home: Home) -> dict[str, Standing]:
+        """Every record of a home, by its standing."""
+        return {
+            token: self._processes[token].standing
+            for token in self.homes.residents(home)
+        }
+
+    def record(self, process_id: str, now: float) -> Record | None:
+        """A whole record to hand over; ``None`` if it is too old for that."""
+        process = self._processes.get(process_id)
+        if process is None:
+            return None
+        age = max(now - process.heard, 0.0)
+        unheard = self.homes.unheard(process.home, now)
+        if unheard > self.stale_after if process.live else age > self._gone_after:
+            return None
+        return Record(
+            process.identity,
+            process.standing,
+            process.home,
+            age,
+            # Of the departed it does not matter, and may not be known.
+            min(unheard, self.stale_after),
+            process.whole(),
+        )
+
+    def digests(self) -> Digests:
+        """Of each home, how many records it has and their hash."""
+        return self.homes.digests()
+
+    def hashes(self) -> list[int]:
+        """The hashes of the maxima, bucket by bucket."""
+        return self._sums.hashes()
+
+    def service_sums(self, now: float) -> ServiceSums:
+        """The service's maxima."""
+        return self._sums.of_service(now)
+
+    def program_sums(self, buckets: frozenset[int], now: float) -> list[ProgramSums]:
+        """The sums of the programs in these buckets."""
+        return self._sums.of_buckets(buckets, now)
+
+    def adopt_sums(
+        self, service: ServiceSums, programs: Iterable[ProgramSums], now: float
+    ) -> None:
+        """Another node's maxima: the larger ones win."""
+        self._sums.adopt_service(service, now)
+        for each in programs:
+            self._sums.adopt_program(each, now, self._gone_after)
+
+    # Time.
+
+    def expired(self, now: float) -> list[tuple[Home, int]]:
+        """Let go of what has stayed long enough.
+
+        Returned are homes that nobody has heard for too long, with how many of their
+        processes were taken out for that.
+        """
+        lost = []
+        for home, age in list(self.homes.stale(now)):
+            if age > self.stale_after:
+                live = [
+                    each
+                    for each in self.homes.residents(home)
+                    if self._processes[each].live
+                ]
+                for each in live:
+                    self._lose(self._processes[each], now)
+                if live:
+                    lost.append((home, len(live)))
+        for token in list(self._departed):
+            if now - self._processes[token].heard > self._gone_after:
+                self._forget(token)
+        self._sums.expired(now, self._gone_after)
+        self.homes.expired(now)
+        return lost
 
     def frame(self, now: float) -> Frame:
         """The programs view as it is now."""
-        whole = self._whole
+        sums, whole = self._sums, self._sums.service
+        stale, ages = self._stale(now)
         return Frame(
             service=self._service,
-            node=self._node,
-            hosts=Gauge(len(self._hosts), self._max_hosts),
-            processes=Gauge(whole.processes, whole.max_processes),
-            connections=Gauge(whole.connections, whole.max_connections),
-            checkouts=Gauge(whole.checkouts, whole.max_checkouts),
+            node=self.home.node,
+            hosts=Gauge(sums.hosts, sums.max_hosts),
+            processes=Gauge(whole.processes, whole.peak.processes),
+            connections=Gauge(whole.connections, whole.peak.connections),
+            checkouts=Gauge(whole.checkouts, whole.peak.checkouts),
             per_second=whole.per_second(now),
             programs=tuple(
-                self._programs[key].row(now) for key in sorted(self._programs)
+                _row(sums.programs[key], stale.get(key, 0), ages.get(key), now)
+                for key in sorted(sums.programs)
             ),
+            stale=sum(stale.values()),
         )
 
-    def _apply(self, process: _Process, report: Report, now: float) -> None:
-        """Take a report in and bring every sum up to it."""
-        known = process.counters
-        was_live = process.live
-        before = (len(process.connections), process.checkouts)
+    def totals(self, hostname: str, progname: str) -> Counters:
+        """A program's totals, each process that ever was counted once."""
+        return self._sums.programs[hostname, progname].totals
+
+    def counters(self) -> dict[str, Counters]:
+        """The totals of each process that is remembered."""
+        return {token: each.counters for token, each in self._processes.items()}
+
+    # What they share.
+
+    def _report(
+        self,
+        identity: Identity,
+        standing: Standing,
+        home: Home,
+        report: Report,
+        now: float,
+    ) -> Verdict:
+        """Take a process's word, if it is news and builds on what is held."""
+        process = self._processes.get(identity.process)
+        held = Standing(0, 0, LOST) if process is None else process.standing
+        if standing <= held:
+            return Verdict.STALE
+        builds = (
+            held.registration == standing.registration
+            and held.state == LIVE
+            and report.base == held.sequence
+        )
+        if report.base is not None and not builds:
+            return Verdict.WHOLE_WANTED
+        known = None if process is None else process.counters
+        if process is None:
+            process = self._new(identity, home)
+        before = process.load
+        self._move(process, home, standing)
         process.accept(report)
-        program = self._program(process.identity)
-        if not was_live:
-            self._admit(process, program)
-        made = None if known is None else report.counters.checkouts - known.checkouts
-        for extent in (program, self._whole):
-            extent.shift(
-                int(not was_live),
-                len(process.connections) - before[0],
-                process.checkouts - before[1],
-            )
-            extent.settle(process.maxima)
-            extent.count(made, report.span, now)
+        process.heard = now
+        self._sums.changed(process, before, now)
+        self._sums.count(process, known, report.span, now)
+        return Verdict.APPLIED
 
-    def _admit(self, process: _Process, program: _Program) -> None:
-        """Make a process live: its host and its program are there again."""
-        process.live = True
-        process.gone_since = None
-        program.departed = None
-        hostname = program.hostname
-        self._hosts[hostname] = self._hosts.get(hostname, 0) + 1
-        self._max_hosts = max(self._max_hosts, len(self._hosts))
+    def _new(self, identity: Identity, home: Home) -> Process:
+        """A process nothing is known of yet, which counts for nothing."""
+        process = Process(identity, home)
+        process.standing = Standing(0, 0, LOST)
+        self._processes[identity.process] = process
+        self.homes.put(home, identity.process, process.standing)
+        return process
 
-    def _withdraw(self, process: _Process, now: float) -> None:
-        """Take a live process out of every sum."""
-        program = self._program(process.identity)
-        for extent in (program, self._whole):
-            extent.shift(-1, -len(process.connections), -process.checkouts)
-        if not program.processes:
-            program.departed = now
-        hostname = program.hostname
-        self._hosts[hostname] -= 1
-        if not self._hosts[hostname]:
-            del self._hosts[hostname]
-        process.wither(now)
+    def _move(self, process: Process, home: Home, standing: Standing) -> None:
+        """Give a process another standing, and another home."""
+        token = process.identity.process
+        self.homes.take(process.home, token, process.standing)
+        process.home, process.standing = home, standing
+        self.homes.put(home, token, standing)
+        if standing.state == LIVE:
+            self._departed.pop(token, None)
+        else:
+            self._departed[token] = None
+            if len(self._departed) > self._max_departed:
+                self._forget(next(iter(self._departed)))
 
-    def _program(self, identity: Identity) -> _Program:
-        """The program a process belongs to, made when first wanted."""
-        key = (identity.hostname, identity.program)
-        program = self._programs.get(key)
-        if program is None:
-            self._make_room()
-            program = self._programs[key] = _Program(*key)
-        return program
+    def _withdraw(
+        self,
+        process: Process,
+        home: Home,
+        standing: Standing,
+        since: float,
+        now: float,
+    ) -> None:
+        """A process ended, or is taken for ended: out of every current sum."""
+        before = process.load
+        self._move(process, home, standing)
+        process.wither(standing, since)
+        self._sums.changed(process, before, now)
 
-    def _make_room(self) -> None:
-        """Drop the longest departed row when there are as many rows as may be."""
-        if len(self._programs) < self._max_programs:
-            return
-        departed = {
-            key: each.departed
-            for key, each in self._programs.items()
-            if each.departed is not None
-        }
-        if departed:
-            del self._programs[min(departed, key=lambda key: departed[key])]
-            self.rows_dropped += 1
+    def _lose(self, process: Process, now: float) -> None:
+        """Nobody knows whether a live process still is."""
+        if process.live:
+            standing = process.standing._replace(state=LOST)
+            self._withdraw(process, process.home, standing, now, now)
+
+    def _forget(self, token: str) -> None:
+        """Remember a departed process only in its program's sum from now on."""
+        process = self._processes.pop(token)
+        self._departed.pop(token, None)
+        self.homes.take(process.home, token, process.standing)
+        self._sums.forgotten(process)
+
+    def _stale(
+        self, now: float
+    ) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], float]]:
+        """Of each program, how many live processes are stale, and the oldest's age."""
+        counts: dict[tuple[str, str], int] = {}
+        ages: dict[tuple[str, str], float] = {}
+        for home, age in self.homes.stale(now):
+            for token in self.homes.residents(home):
+                process = self._processes[token]
+                if process.live:
+                    key = (process.identity.hostname, process.identity.program)
+                    counts[key] = counts.get(key, 0) + 1
+                    ages[key] = max(ages.get(key, 0.0), age)
+        return counts, ages
+
+
+def _row(program: Program, stale: int, age: float | None, now: float) -> ProgramRow:
+    """A program as a viewer reads it."""
+    return ProgramRow(
+        program.hostname,
+        program.progname,
+        program.processes > 0,
+        program.processes,
+        program.connections,
+        program.checkouts,
+        *program.peak,
+        program.per_second(now),
+        stale,
+        age,
+    )

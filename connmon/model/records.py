@@ -43,6 +43,35 @@ class Version(NamedTuple):
     sequence: int
 
 
+#: Nobody has heard the process's node for long: its end is an assumption.
+LOST = 0
+#: Linked to a node, as far as is known.
+LIVE = 1
+#: Its link closed, or it fell silent: a fact, until it registers anew.
+GONE = 2
+
+STANDINGS = (LOST, LIVE, GONE)
+
+
+class Standing(NamedTuple):
+    """What is known of a process, in the order in which it is believed.
+
+    The highest registration wins, then the highest sequence; at the same version gone
+    is believed before live, and live before lost.
+    """
+
+    registration: int
+    sequence: int
+    state: int
+
+
+class Home(NamedTuple):
+    """The node a process is linked to: its name, and which start of it that was."""
+
+    node: str
+    incarnation: str
+
+
 class ConnectionRecord(NamedTuple):
     """One open database connection.
 
@@ -147,3 +176,21 @@ class Report:
     connections: tuple[ConnectionRecord, ...] = ()
     closed: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that one node tells another of a process.
+
+    ``age`` is how many seconds ago its last word was heard, or, if it is not live, its
+    end was noticed; ``unheard`` how many seconds ago anyone the teller reaches heard
+    its home. ``report`` is whole; of a process that is not live, only the totals are
+    left.
+    """
+
+    identity: Identity
+    standing: Standing
+    home: Home
+    age: float
+    unheard: float
+    report: Report

@@ -10,9 +10,15 @@ The conversation::
     client   -> node   Report      any number, after Register, one unanswered at most
     console  -> node   Subscribe   after Hello; again to change the view or the pace
     node  -> console   Feed        after Subscribe, one unanswered at most
-    peer    <-> node   Digest, Versions, Records, Delta, Alive
-                                   after Hello, both ways; not spoken by this version,
-                                   which refuses the role of a peer
+    peer     -> node   Alive, Digest, Versions, Records, Deltas, Sums, Remarks
+                                   after Hello, any number, in any order
+
+Peers. Each node opens a link to each other one, and tells it over that link what it
+has; it is told over the other's. It sends ``Alive`` every second, and ``Digest`` every
+two, which speaks of all that was sent before it. For each home that differs follow
+``Versions``, and then ``Records`` of what is wanted; for maxima that differ, ``Sums``;
+for the journal, ``Remarks``. ``Deltas`` are changes as they happen. A peer that is
+silent for ``PEER_SILENCE_SECONDS`` has its link closed.
 
 Versions. Each side names the highest protocol version it speaks and the oldest it still
 understands; the node answers with the highest both know, and that one is spoken from
@@ -32,7 +38,7 @@ it was noticed, and nothing else suffers. Where there is a question to answer, t
 
 Times. No wall clock crosses the wire, only durations and readings of the process's own
 monotonic clock (see ``connmon.model.records``). What payloads hold is specified in
-``connmon.wire.reports`` and ``connmon.wire.frames``.
+``connmon.wire.reports``, ``connmon.wire.exchange`` and ``connmon.wire.frames``.
 """
 
 from __future__ import annotations
@@ -54,12 +60,17 @@ GREETING_LIMIT = 16 * 1024
 BOX_LIMIT = 16 * 1024 * 1024
 
 GREETING_SECONDS = 10.0
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 4.0
 HEARTBEAT_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
+PEER_SILENCE_SECONDS = 10.0
 
 #: Characters of a host, program, service or node name; the sender cuts longer ones.
 NAME_LIMIT = 255
+#: Characters of a process's token.
+PROCESS_LIMIT = 64
+#: Characters of a node list, as nodes show it each other.
+LIST_LIMIT = 8192
 #: Characters of other short texts: software versions, addresses, reasons.
 TEXT_LIMIT = 1024
 
@@ -69,7 +80,8 @@ MIN_FEED_SECONDS = 0.1
 MAX_FEED_SECONDS = 3600.0
 
 PROGRAMS = "programs"
-VIEWS = (PROGRAMS,)
+NODES = "nodes"
+VIEWS = (PROGRAMS, NODES)
 
 
 class VersionRefused(ProtocolError):
@@ -82,6 +94,10 @@ class ServiceRefused(ProtocolError):
 
 class RoleRefused(ProtocolError):
     """The node does not serve links of that role."""
+
+
+class NodeRefused(ProtocolError):
+    """The peer's name is that of the node itself."""
 
 
 class Superseded(ProtocolError):
@@ -143,6 +159,11 @@ class Hello(Command):
     of. ``software`` is the connmon version, for people. The answer names the version
     spoken from now on, the node's service and name, and its incarnation: a random token
     made when the daemon started.
+
+    A peer also says its own ``node`` and ``incarnation``. Both sides say their
+    ``settings``: the nodes they were configured with, a line each (name and address) in
+    the order of the names, and at last ``stale_after SECONDS``; whoever has others
+    remarks on it.
     """
 
     arguments: ClassVar[Any] = [
@@ -151,6 +172,9 @@ class Hello(Command):
         (b"role", Text(16)),
         (b"service", Text(NAME_LIMIT)),
         (b"software", Text(TEXT_LIMIT)),
+        (b"node", Text(NAME_LIMIT, optional=True)),
+        (b"incarnation", Text(NAME_LIMIT, optional=True)),
+        (b"settings", Text(LIST_LIMIT, optional=True)),
     ]
     response: ClassVar[Any] = [
         (b"version", Count()),
@@ -158,11 +182,13 @@ class Hello(Command):
         (b"node", Text(NAME_LIMIT)),
         (b"incarnation", Text(NAME_LIMIT)),
         (b"software", Text(TEXT_LIMIT)),
+        (b"settings", Text(LIST_LIMIT, optional=True)),
     ]
     fatalErrors: ClassVar[Any] = {
         VersionRefused: b"VERSION",
         ServiceRefused: b"SERVICE",
         RoleRefused: b"ROLE",
+        NodeRefused: b"NODE",
     }
 
 
@@ -176,7 +202,7 @@ class Register(Command):
     """
 
     arguments: ClassVar[Any] = [
-        (b"process", Text(64)),
+        (b"process", Text(PROCESS_LIMIT)),
         (b"hostname", Text(NAME_LIMIT)),
         (b"program", Text(NAME_LIMIT)),
         (b"pid", Count()),
@@ -210,35 +236,38 @@ class Subscribe(Command):
 
 
 class Feed(Command):
-    """A node shows a console one frame of the view it subscribed to."""
+    """A node shows a console one frame of the view it subscribed to.
 
-    arguments: ClassVar[Any] = [(b"payload", Payload())]
+    ``view`` names that; where it is missing it is ``PROGRAMS``.
+    """
+
+    arguments: ClassVar[Any] = [
+        (b"payload", Payload()),
+        (b"view", Text(64, optional=True)),
+    ]
     response: ClassVar[Any] = []
 
 
 class Digest(Command):
-    """A peer says, for each home it knows, how many records it has and their hash.
+    """A peer says what it has, in numbers: of homes, of maxima, of the journal.
 
-    A home is (node name, incarnation). Sent on meeting and every few seconds; the
-    answer names the homes for which the other side has something else.
+    A home is a node's name and incarnation. The answer names what the node asked has
+    otherwise, or lacks; of a home that tells it itself, nothing.
     """
 
     arguments: ClassVar[Any] = [(b"payload", Payload())]
-    response: ClassVar[Any] = [(b"differing", Payload())]
+    response: ClassVar[Any] = [(b"payload", Payload())]
 
 
 class Versions(Command):
     """A peer lists process token and version for each record of one home.
 
-    The answer lists the tokens whose records the other side lacks or has older.
+    The answer lists the tokens whose records the node lacks or has older. What is not
+    on a peer's list of its own home is not there any more.
     """
 
-    arguments: ClassVar[Any] = [
-        (b"node", Text(NAME_LIMIT)),
-        (b"incarnation", Text(NAME_LIMIT)),
-        (b"payload", Payload()),
-    ]
-    response: ClassVar[Any] = [(b"wanted", Payload())]
+    arguments: ClassVar[Any] = [(b"payload", Payload())]
+    response: ClassVar[Any] = [(b"payload", Payload())]
 
 
 class Records(Command):
@@ -252,22 +281,33 @@ class Records(Command):
     response: ClassVar[Any] = []
 
 
-class Delta(Command):
-    """A peer passes on one report of a process linked to it, with the base it needs.
+class Deltas(Command):
+    """A peer passes on reports of processes linked to it, as they made them.
 
-    ``wanted`` answers that the base is not held, and that the record is wanted whole.
+    The answer lists processes whose report builds on one that is not held: their
+    records are wanted whole.
     """
 
-    arguments: ClassVar[Any] = [
-        (b"process", Text(64)),
-        (b"registration", Count()),
-        (b"payload", Payload()),
-    ]
-    response: ClassVar[Any] = [(b"wanted", amp.Boolean())]
+    arguments: ClassVar[Any] = [(b"payload", Payload())]
+    response: ClassVar[Any] = [(b"payload", Payload())]
 
 
 class Alive(Command):
-    """A peer's heartbeat, once a second: how long ago it heard of each incarnation."""
+    """A peer's heartbeat, once a second: how long ago it heard of each home."""
+
+    arguments: ClassVar[Any] = [(b"payload", Payload())]
+    response: ClassVar[Any] = []
+
+
+class Sums(Command):
+    """A peer tells maxima: the service's, and some programs'. The largest wins."""
+
+    arguments: ClassVar[Any] = [(b"payload", Payload())]
+    response: ClassVar[Any] = []
+
+
+class Remarks(Command):
+    """A peer tells what of the journal the node lacks."""
 
     arguments: ClassVar[Any] = [(b"payload", Payload())]
     response: ClassVar[Any] = []

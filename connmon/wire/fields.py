@@ -1,7 +1,7 @@
 """Payloads: msgpack arrays, and the checks of each kind of field that they have.
 
 A payload is one array; its first field is the payload's format number. What follows is
-specified in ``connmon.wire.reports`` and ``connmon.wire.frames``. Ids and counts are
+specified in ``connmon.wire.reports``, ``exchange`` and ``frames``. Ids and counts are
 whole numbers from 0 to 2**63 - 1, times are seconds. Fields added at the end of any
 array are ignored by readers that do not know them. Anything else that does not fit is
 a ``ProtocolError``, and nothing of the payload is used.
@@ -82,3 +82,23 @@ def text(value: Any, limit: int) -> str:
     if type(value) is not str or len(value) > limit:
         raise ProtocolError(f"expected text of at most {limit} characters")
     return value
+
+
+def blob(value: Any) -> bytes:
+    """Bytes, such as another payload."""
+    if type(value) is not bytes:
+        raise ProtocolError("expected bytes")
+    return value
+
+
+def duration(value: Any) -> float:
+    """A finite number of seconds, not negative."""
+    seconds = number(value)
+    if seconds < 0.0:
+        raise ProtocolError("expected a duration, not negative")
+    return seconds
+
+
+def optional_duration(value: Any) -> float | None:
+    """A duration, or nothing."""
+    return None if value is None else duration(value)

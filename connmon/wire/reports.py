@@ -72,7 +72,7 @@ def decode_report(payload: bytes) -> Report:
         base=optional_count(fields[2]),
         clock=number(fields[3]),
         span=number(fields[4]),
-        counters=_counters(fields[5]),
+        counters=decode_counters(fields[5]),
         maxima=_maxima(fields[6]),
         pools=tuple(_pool(each) for each in array(fields[7])),
         connections=tuple(_connection(each) for each in array(fields[8])),
@@ -86,7 +86,7 @@ def _pool(value: Any) -> PoolRecord:
     return PoolRecord(
         count(fields[0]),
         _facts(fields[1]),
-        _counters(fields[2]),
+        decode_counters(fields[2]),
         _maxima(fields[3]),
         _histogram(fields[4]),
         _histogram(fields[5]),
@@ -133,7 +133,8 @@ def _connection(value: Any) -> ConnectionRecord:
 _COUNTERS = len(Counters._fields)
 
 
-def _counters(value: Any) -> Counters:
+def decode_counters(value: Any) -> Counters:
+    """Counters as they stand in an array, or ``ProtocolError``."""
     return Counters(*(count(each) for each in array(value, _COUNTERS)[:_COUNTERS]))
 
 

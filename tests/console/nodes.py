@@ -21,9 +21,9 @@ from zope.interface import implementer
 from connmon.config import AnyAddress
 from connmon.console.link import Failed
 from connmon.errors import ProtocolError
-from connmon.model.summary import Frame
+from connmon.model.summary import AnyFrame, NodesFrame
 from connmon.wire import commands
-from connmon.wire.frames import encode_frame
+from connmon.wire.frames import encode_frame, encode_nodes
 from connmon.wire.link import Link, refusal
 
 TCP = IPv4Address("TCP", "10.0.0.1", 5800)
@@ -35,12 +35,12 @@ class Eye:
 
     def __init__(self) -> None:
         """Patient."""
-        self.seen: list[tuple[Frame, AnyAddress]] = []
+        self.seen: list[tuple[AnyFrame, AnyAddress]] = []
         self.told: list[str] = []
         self.patience = 100
         self.breaks = False
 
-    def shown(self, frame: Frame, address: AnyAddress) -> None:
+    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
         """Look at a frame."""
         if self.breaks:
             raise ZeroDivisionError("oh")
@@ -74,7 +74,7 @@ class NodeEnd(Link):
 
     @commands.Hello.responder
     def hello(
-        self, version: int, oldest: int, role: str, service: str, software: str
+        self, version: int, oldest: int, role: str, service: str, **more: object
     ) -> Any:
         """Answer, refuse, or keep silent."""
         self.heard.append(("Hello", version, oldest, role, service))
@@ -117,10 +117,19 @@ class Met:
             clock=reactor,
         )
 
-    def feed(self, frame: Frame) -> Any:
-        """Show a frame; the answer, or why there is none."""
+    def feed(self, frame: AnyFrame) -> Any:
+        """Show a frame; the answer, or why there is none.
+
+        That it is of the programs is not said, as older nodes did not.
+        """
+        if isinstance(frame, NodesFrame):
+            return self.feed_bytes(encode_nodes(frame), commands.NODES)
+        return self.feed_bytes(encode_frame(frame), None)
+
+    def feed_bytes(self, payload: bytes, view: str | None) -> Any:
+        """Show what may be a frame; the answer, or why there is none."""
         heard: list[Any] = []
-        told = self.node.callRemote(commands.Feed, payload=encode_frame(frame))
+        told = self.node.callRemote(commands.Feed, payload=payload, view=view)
         told.addErrback(refusal).addCallback(heard.append)
         self.pump.flush()
         return heard[0]

@@ -175,6 +175,8 @@ class BindingTests(SynchronousTestCase):
             Action.TOP: "Home g",
             Action.BOTTOM: "End G",
             Action.REDRAW: "^L",
+            Action.PROGRAMS: "1",
+            Action.NODES: "4",
         }.items():
             self.assertEqual(
                 [action_] * len(names.split()), list(map(action, names.split()))
@@ -189,10 +191,25 @@ class BindingTests(SynchronousTestCase):
         """No key has two meanings, and each one exists."""
         keys = [key for binding in BINDINGS for key in binding.keys]
         self.assertEqual(len(keys), len(set(keys)))
-        known = {*SENT, "k", "j", "g", "Q"}
+        known = {*SENT, "k", "j", "g", "Q", "1", "4"}
         self.assertEqual(set(), set(keys) - known)
 
     def test_hints(self) -> None:
         """The footer names the keys a newcomer needs."""
-        self.assertEqual("q quit  ↑↓ PgUp PgDn scroll", hints(UNICODE))
-        self.assertEqual("q quit  Up Dn PgUp PgDn scroll", hints(ASCII))
+        self.assertEqual(
+            "q quit  ↑↓ PgUp PgDn scroll  1 programs  4 nodes", hints(UNICODE)
+        )
+        self.assertEqual(
+            "q quit  Up Dn PgUp PgDn scroll  1 programs  4 nodes", hints(ASCII)
+        )
+
+    def test_hints_with_little_room(self) -> None:
+        """What does not fit is left out from the end; the way out stays."""
+        for room, expected in (
+            (48, "q quit  ↑↓ PgUp PgDn scroll  1 programs  4 nodes"),
+            (47, "q quit  ↑↓ PgUp PgDn scroll  1 programs"),
+            (38, "q quit  ↑↓ PgUp PgDn scroll"),
+            (26, "q quit"),
+            (0, "q quit"),
+        ):
+            self.assertEqual(expected, hints(UNICODE, room))

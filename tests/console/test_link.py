@@ -16,9 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.config import Address, AnyAddress, UnixAddress
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
+from connmon.model.summary import Frame
 from connmon.wire import commands
+from connmon.wire.frames import encode_frame
 from connmon.wire.link import refusal
-from tests.console.fakes import a_frame, a_row
+from tests.console.fakes import a_frame, a_nodes_frame, a_row, three_nodes
 from tests.console.nodes import Eye, Met, Resolver
 
 ADDRESSES = tuple(Address(f"10.0.0.{number}", 5800) for number in (1, 2, 3))
@@ -232,18 +234,20 @@ class SeekingTests(UplinkTestCase):
         )
 
     def test_a_node_that_says_nothing(self) -> None:
-        """Five seconds are enough for an answer and a first frame."""
+        """A few seconds are enough for an answer and a first frame."""
         for how in ({"silent": True}, {}):
             self.setUp()
             self.start(ADDRESSES[0])
             met = self.meet(**how)
-            self.reactor.advance(commands.ANSWER_SECONDS - 0.1)
+            patience = commands.ANSWER_SECONDS
+            self.reactor.advance(patience - 0.1)
             self.assertFalse(met.node.ended)
             self.reactor.advance(0.1)
             met.pump.flush()
             self.assertTrue(met.node.ended)
             self.assertEqual(
-                ["tried 10.0.0.1:5800 (no word for 5 seconds)"], self.eye.told
+                [f"tried 10.0.0.1:5800 (no word for {patience:g} seconds)"],
+                self.eye.told,
             )
 
     def test_a_node_that_hangs_up_before_it_answers(self) -> None:
@@ -337,20 +341,24 @@ class LiveTests(UplinkTestCase):
         _, met = self.live()
         rows = [a_row(f"host-{number:0100}") for number in range(700)]
         self.assertEqual({}, met.feed(a_frame(rows)))
-        self.assertEqual(rows, list(self.eye.seen[-1][0].programs))
+        frame = self.eye.seen[-1][0]
+        assert isinstance(frame, Frame)
+        self.assertEqual(rows, list(frame.programs))
 
     def test_silence_is_a_loss(self) -> None:
-        """A node owes a frame each interval; five seconds more and it is given up."""
+        """A node owes a frame each interval; a few seconds more and it is left."""
         _, met = self.live(interval=10.0)
-        self.reactor.advance(14.9)
+        patience = 10.0 + commands.ANSWER_SECONDS
+        self.reactor.advance(patience - 0.1)
         self.assertEqual({}, met.feed(a_frame()))
-        self.reactor.advance(14.9)
+        self.reactor.advance(patience - 0.1)
         self.assertFalse(met.node.ended)
         self.reactor.advance(0.1)
         met.pump.flush()
         self.assertTrue(met.node.ended)
         self.assertEqual(
-            [f"lost {self.tried[0]} (no word for 15 seconds)"], self.eye.told
+            [f"lost {self.tried[0]} (no word for {patience:g} seconds)"],
+            self.eye.told,
         )
 
     def test_a_frame_that_is_none_is_a_loss(self) -> None:
@@ -361,6 +369,56 @@ class LiveTests(UplinkTestCase):
         self.assertTrue(met.node.ended)
         (told,) = self.eye.told
         self.assertIn("(it broke the protocol: ", told)
+
+    def test_another_view(self) -> None:
+        """It is asked for on the same link; what is still under way is not shown."""
+        uplink, met = self.live(ADDRESSES[0])
+        uplink.watch(commands.NODES)
+        met.pump.flush()
+        self.assertEqual(("Subscribe", commands.NODES, INTERVAL), met.node.heard.pop())
+        self.assertEqual({}, met.feed(a_frame(node="old")))
+        payload = encode_frame(a_frame(node="old"))
+        self.assertEqual({}, met.feed_bytes(payload, commands.PROGRAMS))
+        self.assertEqual(1, len(self.eye.seen))
+        frame = a_nodes_frame(three_nodes())
+        self.assertEqual({}, met.feed(frame))
+        self.assertEqual((frame, ADDRESSES[0]), self.eye.seen[-1])
+        uplink.watch(commands.PROGRAMS)
+        self.assertEqual({}, met.feed(frame))
+        self.assertEqual(2, len(self.eye.seen))
+        met.feed_bytes(payload, commands.PROGRAMS)
+        self.assertEqual(3, len(self.eye.seen))
+        self.assertEqual([], self.eye.told)
+
+    def test_a_view_of_no_known_name_is_passed_over(self) -> None:
+        """It was not asked for, whatever it is."""
+        _, met = self.live(ADDRESSES[0])
+        self.assertEqual({}, met.feed_bytes(b"?", "x"))
+        self.assertEqual((1, []), (len(self.eye.seen), self.eye.told))
+
+    def test_another_view_that_does_not_come_is_a_loss(self) -> None:
+        """Its first frame is due at once, whatever the interval."""
+        uplink, met = self.live(ADDRESSES[0], interval=100.0)
+        uplink.watch(commands.NODES)
+        self.reactor.advance(commands.ANSWER_SECONDS)
+        met.pump.flush()
+        self.assertTrue(met.node.ended)
+
+    def test_another_view_while_there_is_no_link(self) -> None:
+        """The next node is asked for it."""
+        uplink, met = self.live(*ADDRESSES[:2])
+        met.hang_up()
+        uplink.watch(commands.NODES)
+        self.reactor.advance(0)
+        self.assertEqual(commands.NODES, self.meet().node.heard[-1][1])
+
+    def test_another_view_before_the_greeting_is_over(self) -> None:
+        """It is asked for once the node has answered."""
+        uplink = self.start(ADDRESSES[0])
+        met = self.meet(silent=True)
+        uplink.watch(commands.NODES)
+        met.pump.flush()
+        self.assertEqual(1, len(met.node.heard))
 
     def test_nothing_is_shown_after_stop(self) -> None:
         """The link is closed at once."""

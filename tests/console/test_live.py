@@ -19,14 +19,17 @@ from connmon.console.link import Failed
 from connmon.console.live import Live, run
 from connmon.console.options import Target
 from connmon.console.text import UNICODE, Line
+from connmon.wire.commands import NODES, PROGRAMS
 from tests.console.fakes import (
     Emulator,
     FakeProcess,
     FakeReactor,
     a_frame,
+    a_nodes_frame,
     a_row,
     many_programs,
     plain,
+    three_nodes,
 )
 from tests.console.nodes import Met, Resolver
 
@@ -71,13 +74,14 @@ class LiveTests(SynchronousTestCase):
     def setUp(self) -> None:
         """A viewer of a service with two nodes."""
         self.terminal = FakeTerminal()
+        self.asked: list[str] = []
         self.live = self.viewer(HERE, THERE)
 
-    def viewer(self, *addresses: Address) -> Live:
+    def viewer(self, *addresses: Address, view: str = PROGRAMS) -> Live:
         """A viewer of these nodes, on the terminal."""
-        live = Live(Target("default", addresses), UNICODE)
+        live = Live(Target("default", addresses), UNICODE, view)
         terminal: Any = self.terminal
-        live.join(terminal)
+        live.join(terminal, self.asked.append)
         return live
 
     def test_before_the_first_frame(self) -> None:
@@ -156,6 +160,42 @@ class LiveTests(SynchronousTestCase):
         self.assertEqual([], self.terminal.statuses)
         self.live.pressed("q")
         self.assertEqual([0], self.terminal.statuses)
+
+    def test_another_view(self) -> None:
+        """It is asked for, and shown when it comes; until then nothing is."""
+        self.live.shown(a_frame([a_row(progname="nova-api")]), HERE)
+        self.live.pressed("4")
+        self.assertEqual([NODES], self.asked)
+        self.assertNotIn("nova-api", self.terminal.text)
+        self.assertIn("CONNECTING", self.terminal.text)
+        self.live.shown(a_nodes_frame(three_nodes()), HERE)
+        self.assertIn("unreachable", self.terminal.text)
+        self.assertIn("LIVE", self.terminal.text)
+        self.live.pressed("4")
+        self.assertEqual([NODES], self.asked)
+        self.live.pressed("1")
+        self.assertEqual([NODES, PROGRAMS], self.asked)
+        self.assertNotIn("nova-api", self.terminal.text)
+        self.live.shown(a_frame([a_row(progname="nova-api")]), HERE)
+        self.assertIn("nova-api", self.terminal.text)
+
+    def test_another_view_without_a_node(self) -> None:
+        """What was seen of it last is shown as stale, if it ever was."""
+        self.live.shown(a_frame([a_row(progname="nova-api")]), HERE)
+        self.live.lost(LOST)
+        self.live.pressed("4")
+        self.assertIn("LOST", self.terminal.text)
+        self.assertNotIn("nova-api", self.terminal.text)
+        self.assertTrue(self.live.exhausted((REFUSED,)))
+        self.live.pressed("1")
+        self.assertIn("nova-api", self.terminal.text)
+        self.assertIn("STALE", self.terminal.text)
+
+    def test_the_view_to_begin_with(self) -> None:
+        """It may be any."""
+        live = self.viewer(HERE, view=NODES)
+        live.shown(a_nodes_frame(three_nodes()), HERE)
+        self.assertIn("unreachable", self.terminal.text)
 
     def test_scrolling_ends_with_the_rows(self) -> None:
         """However often it is asked for, the last row is the end."""
@@ -246,6 +286,30 @@ class RunTests(SynchronousTestCase):
             reader.doRead()
             met.pump.flush()
             self.assertTrue(met.node.ended)
+
+        self.assertEqual((0, ""), self.run_with(meanwhile)[:2])
+
+    def test_another_view(self) -> None:
+        """A key asks the node for it, on the same link."""
+
+        def meanwhile(reactor: Staged) -> None:
+            met = Met(reactor, reactor.tcpClients.pop()[2])
+            met.feed(a_frame([a_row(progname="nova-api")]))
+            self.read(reactor)
+            os.write(self.master, b"4")
+            (reader,) = reactor.getReaders()
+            select.select([self.slave], [], [], 5)
+            reader.doRead()
+            met.pump.flush()
+            self.assertEqual(
+                [("Subscribe", view, 2.0) for view in (PROGRAMS, NODES)],
+                met.node.heard[1:],
+            )
+            met.feed(a_nodes_frame(three_nodes()))
+            self.assertIn("unreachable", self.read(reactor))
+            os.write(self.master, b"q")
+            select.select([self.slave], [], [], 5)
+            reader.doRead()
 
         self.assertEqual((0, ""), self.run_with(meanwhile)[:2])
 

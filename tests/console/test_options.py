@@ -14,6 +14,7 @@ from connmon import __version__
 from connmon.config import Address, UnixAddress
 from connmon.console.options import Choices, Target, parse
 from connmon.errors import ConfigError
+from connmon.wire.commands import VIEWS
 
 CONFIG = """\
 [connmon_service_one]
@@ -128,6 +129,13 @@ class FormTests(OptionsTestCase):
         ):
             self.assertEqual(form, self.parse(name).form)
 
+    def test_views(self) -> None:
+        """Programs, unless told otherwise."""
+        self.assertEqual("programs", self.parse().view)
+        for view in VIEWS:
+            for argv in (["--view", view], [f"--view={view}", "--json"]):
+                self.assertEqual(view, self.parse(*argv).view)
+
     def test_delay_and_count(self) -> None:
         """Long and short, attached or not."""
         for argv in (
@@ -174,6 +182,13 @@ class MistakeTests(OptionsTestCase):
             "of a file, expected unix:/PATH with an absolute path",
             self.complaint("-H", "unix:c"),
         )
+
+    def test_an_unknown_view(self) -> None:
+        """Those there are are named."""
+        said = self.complaint("-H", "h", "--view", "node")
+        self.assertIn("argument --view: invalid choice: 'node' (choose from ", said)
+        for view in VIEWS:
+            self.assertIn(view, said)
 
     def test_bad_delays(self) -> None:
         """No seconds at all, none, or more or less than a node is willing to serve."""

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.console.keys import BINDINGS
 from connmon.console.screen import Effect, Screen, clamped, press
+from connmon.wire.commands import NODES, PROGRAMS
 
 
 class PressTests(SynchronousTestCase):
@@ -56,6 +57,17 @@ class PressTests(SynchronousTestCase):
     def test_redraw(self) -> None:
         """^L asks for a fresh screen."""
         self.assertEqual((Screen(3), Effect.REDRAW), press(Screen(3), "^L", 57, 20))
+
+    def test_views(self) -> None:
+        """A view begins with its first row; its own key changes nothing."""
+        programs, nodes = Screen(3, PROGRAMS), Screen(0, NODES)
+        for screen, key, expected in (
+            (programs, "4", nodes),
+            (programs, "1", programs),
+            (nodes, "1", Screen(0, PROGRAMS)),
+            (Screen(1, NODES), "4", Screen(1, NODES)),
+        ):
+            self.assertEqual((expected, Effect.NONE), press(screen, key, 57, 20))
 
     def test_no_meaning(self) -> None:
         """Other keys do nothing, pasted words included."""

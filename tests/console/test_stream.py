@@ -18,8 +18,15 @@ from connmon.console.link import Failed
 from connmon.console.options import Target
 from connmon.console.stream import Stream, no_daemon, run, writer
 from connmon.console.text import ASCII
-from connmon.model.summary import Frame
-from tests.console.fakes import FakeReactor, a_frame, a_row
+from connmon.model.summary import AnyFrame
+from connmon.wire.commands import NODES, PROGRAMS
+from tests.console.fakes import (
+    FakeReactor,
+    a_frame,
+    a_nodes_frame,
+    a_row,
+    three_nodes,
+)
 from tests.console.nodes import Met, Resolver
 
 HERE = Address("10.0.0.1", 5800)
@@ -27,7 +34,7 @@ LOST = Failed(HERE, "it closed the link")
 FRAME = a_frame([a_row()])
 
 
-def plainly(frame: Frame, now: float, first: bool) -> str:
+def plainly(frame: AnyFrame, now: float, first: bool) -> str:
     """Write a frame in a way that is easy to read."""
     return f"{frame.node} {'first' if first else 'again'}\n"
 
@@ -148,6 +155,12 @@ class WriterTests(SynchronousTestCase):
         self.assertEqual((2, 1), (first.count("\r\n"), again.count("\r\n")))
         self.assertTrue(again.startswith("2.0,ctl1,nova-api,"), again)
 
+    def test_csv_of_nodes(self) -> None:
+        """The names are those of the view."""
+        text = writer("csv", ASCII)(a_nodes_frame(three_nodes()), 1.0, True)
+        self.assertTrue(text.startswith("time,node,address,state,"), text)
+        self.assertEqual(4, text.count("\r\n"))
+
     def test_csv_without_programs(self) -> None:
         """There are names at least."""
         text = writer("csv", ASCII)(a_frame(), 1.0, True)
@@ -201,7 +214,10 @@ class RunTests(SynchronousTestCase):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
 
     def run_with(
-        self, meanwhile: Callable[[Staged], None], iterations: int | None = None
+        self,
+        meanwhile: Callable[[Staged], None],
+        iterations: int | None = None,
+        view: str = PROGRAMS,
     ) -> tuple[int, str, Staged]:
         """Run; the status, standard error, and the reactor."""
         reactor = Staged(meanwhile)
@@ -213,6 +229,7 @@ class RunTests(SynchronousTestCase):
                 2.0,
                 iterations=iterations,
                 glyphs=ASCII,
+                view=view,
                 fd=self.write,
             )
         self.assertEqual([], reactor.getDelayedCalls())
@@ -230,6 +247,20 @@ class RunTests(SynchronousTestCase):
         self.assertEqual((0, "", 1), (status, err, reactor.stops))
         written = os.read(self.read, 65536).decode("ascii")
         self.assertEqual("日本?", json.loads(written)["programs"][0]["progname"])
+
+    def test_the_nodes_view(self) -> None:
+        """It is asked for, and written."""
+
+        def meanwhile(reactor: Staged) -> None:
+            met = reactor.meet()
+            self.assertEqual(("Subscribe", NODES, 2.0), met.node.heard[-1])
+            met.feed(a_nodes_frame(three_nodes()))
+
+        self.assertEqual((0, ""), self.run_with(meanwhile, 1, NODES)[:2])
+        written = json.loads(os.read(self.read, 65536))
+        self.assertEqual(
+            ["node1", "node2", "node3"], [row["node"] for row in written["nodes"]]
+        )
 
     def test_no_daemon(self) -> None:
         """One line of what was tried, and status 1."""

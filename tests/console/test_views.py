@@ -15,25 +15,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon.console import nodes
+from connmon.console.programs import cluster, layout, per_second, totals
+from connmon.console.table import age
 from connmon.console.text import ASCII, UNICODE, Line, Style
-from connmon.console.views import (
-    Shown,
-    State,
-    layout,
-    lines,
-    page_rows,
-    per_second,
-    totals,
-)
-from connmon.model.summary import Gauge
+from connmon.console.views import Shown, State, lines, page_rows
+from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP, Gauge
+from connmon.wire.commands import NODES, VIEWS
 from tests.console.fakes import (
     FRAMES,
     NASTY,
+    NODES_FRAMES,
     a_frame,
+    a_node,
+    a_nodes_frame,
     a_row,
     departed,
     many_programs,
     plain,
+    three_nodes,
     widest,
 )
 
@@ -53,6 +53,24 @@ LOST = replace(
     message="lost node1 192.168.1.205:5800: connection refused; trying node2",
     offset=99,
 )
+CLUSTER = replace(
+    LIVE,
+    frame=replace(
+        a_frame(
+            [
+                a_row(counts=(8, 63, 45), stale=2, stale_seconds=11.04),
+                a_row("ctl2", "nova-conductor", stale=8, stale_seconds=8.25),
+                a_row("ctl3", "keystone-wsgi-public"),
+                departed(),
+            ]
+        ),
+        stale=10,
+        nodes_up=2,
+        nodes=3,
+        down=("node3",),
+    ),
+)
+NODES_LIVE = replace(LIVE, frame=a_nodes_frame(three_nodes()), view=NODES)
 CONNECTING = Shown(
     frame=None,
     state=State.CONNECTING,
@@ -63,13 +81,14 @@ CONNECTING = Shown(
 
 SHOWN = st.builds(
     Shown,
-    frame=st.one_of(st.none(), FRAMES),
+    frame=st.one_of(st.none(), FRAMES, NODES_FRAMES),
     state=st.sampled_from(State),
     message=NASTY,
     address=NASTY,
     clock=NASTY,
     offset=st.integers(-5, 99),
     glyphs=st.sampled_from([UNICODE, ASCII]),
+    view=st.sampled_from(VIEWS),
 )
 
 
@@ -111,6 +130,16 @@ class GoldenTests(SynchronousTestCase):
     def test_connecting(self) -> None:
         """Before the first frame there is only what is being tried."""
         self.check("connecting", CONNECTING, 80, 24)
+
+    def test_stale(self) -> None:
+        """A node is down: what it knew of is marked, by numbers in a column."""
+        self.check("stale", CLUSTER, 80, 24)
+        self.check("stale", CLUSTER, 160, 40)
+
+    def test_nodes(self) -> None:
+        """The nodes view, in a small and in a large window."""
+        self.check("nodes", NODES_LIVE, 80, 24)
+        self.check("nodes", NODES_LIVE, 160, 40)
 
     def test_ascii(self) -> None:
         """The screen can do with ASCII."""
@@ -235,10 +264,170 @@ class LinesTests(SynchronousTestCase):
         """The sizes at which something gives way all hold, one by one."""
         for width in range(1, 100):
             for height in range(1, 14):
-                for shown in (LIVE, LOST, CONNECTING):
+                for shown in (LIVE, LOST, CONNECTING, CLUSTER, NODES_LIVE):
                     drawn = lines(shown, width, height)
                     self.assertEqual(height, len(drawn))
                     self.assertLessEqual(widest(drawn), width)
+
+
+class StaleTests(SynchronousTestCase):
+    """Programs of which something is stale."""
+
+    def test_all_columns_at_eighty(self) -> None:
+        """The mark takes its room from the names, not from the figures."""
+        rows = [a_row(stale=8, stale_seconds=99.0)]
+        self.assertEqual("stale", list(layout(rows, 80))[-1])
+        self.assertEqual(10, len(layout(rows, 80)))
+        self.assertEqual(9, len(layout([a_row()], 80)))
+
+    def test_the_mark_is_never_dropped(self) -> None:
+        """However narrow the window is, what is stale is said."""
+        for width in range(1, 120):
+            self.assertIn("stale", layout([a_row(stale=1)], width))
+
+    def test_the_mark(self) -> None:
+        """How many, or all, and how old the oldest is, if that is known."""
+        for row, mark in (
+            (a_row(stale=2, stale_seconds=11.0), "2 11s"),
+            (a_row(stale=8, stale_seconds=2.25), "all 2s"),
+            (a_row(stale=2), "2"),
+            (a_row(), "0.4"),
+        ):
+            frame = a_frame([row, a_row("ctl2", stale=1, stale_seconds=1.0)])
+            drawn = plain(lines(replace(LIVE, frame=frame), 80, 24))
+            self.assertTrue(drawn[4].endswith(" " + mark), drawn[4])
+
+    def test_names_look_as_always(self) -> None:
+        """Only what is doubtful looks it: the mark, or all figures of a row."""
+        partly, wholly = lines(CLUSTER, 80, 24)[4:6]
+        self.assertEqual([Style.PLAIN, Style.STALE], [style for style, _ in partly])
+        self.assertEqual("2 11s", partly[1][1].strip())
+        self.assertEqual([Style.PLAIN, Style.STALE], [style for style, _ in wholly])
+        self.assertEqual(10, len((wholly[0][1] + wholly[1][1]).split()) - 1)
+        self.assertEqual("ctl2", wholly[0][1].split()[0])
+        self.assertEqual(2, len(wholly[0][1].split()))
+
+    def test_totals(self) -> None:
+        """Stale processes are beside the others, in each wording."""
+        frame = replace(a_frame(), stale=3)
+        for width, words in (
+            (None, "Processes 156 (max 167, stale 3)"),
+            (100, "Procs 156 max 167 stale 3"),
+            (78, "Procs 156/167 stale 3"),
+        ):
+            self.assertIn(f"  {words}  ", totals(frame, width))
+
+    def test_cluster(self) -> None:
+        """A node alone is none; names of those not up come if there is room."""
+        self.assertEqual((), cluster(a_frame()))
+        up = replace(a_frame(), nodes=3, nodes_up=3)
+        self.assertEqual(("cluster 3/3 up",), cluster(up))
+        two = replace(up, nodes_up=1, down=("b", "c"))
+        self.assertEqual(("cluster 1/3 up (b, c down)", "cluster 1/3 up"), cluster(two))
+
+    def test_the_first_line(self) -> None:
+        """Names of nodes give way first, then the address, then the cluster."""
+        for width, said in (
+            (85, "node1 192.168.1.205:5800  cluster 2/3 up (node3 down)"),
+            (83, "node1 192.168.1.205:5800  cluster 2/3 up"),
+            (70, "node1  cluster 2/3 up (node3 down)"),
+            (55, "node1  cluster 2/3 up"),
+        ):
+            first = plain(lines(CLUSTER, width, 24))[0]
+            self.assertTrue(first.startswith(f"connmon default@{said} "), first)
+            self.assertTrue(first.endswith(" 14:02:31  LIVE"), first)
+        self.assertNotIn("cluster", plain(lines(CLUSTER, 50, 24))[0])
+
+    def test_hostile_nodes(self) -> None:
+        """Names of nodes are made harmless like all others."""
+        frame = replace(a_frame(), nodes=2, down=("a\x1b[31m",))
+        first = plain(lines(replace(LIVE, frame=frame), 160, 24))[0]
+        self.assertIn("cluster 1/2 up (a?[31m down)", first)
+
+
+class NodesTests(SynchronousTestCase):
+    """The nodes view."""
+
+    def test_order_of_dropping(self) -> None:
+        """Traffic goes first; who it is, and its state, never."""
+        seen: list[list[str]] = []
+        for width in range(200, 0, -1):
+            names = list(nodes.layout(three_nodes(), width))
+            if not seen or seen[-1] != names:
+                seen.append(names)
+        dropped = [(set(before) - set(after)).pop() for before, after in pairwise(seen)]
+        self.assertEqual(
+            "version msgsin msgsout bytesin bytesout consoles agreed lag address "
+            "clients since reason",
+            " ".join(dropped),
+        )
+        self.assertEqual(["node", "state"], seen[-1])
+
+    def test_reasons_are_readable(self) -> None:
+        """With room for it, whole below the node, broken at blanks."""
+        for width in (40, 80, 120, 160):
+            text = plain(lines(NODES_LIVE, width, 40))
+            joined = " ".join(line.strip() for line in text)
+            for said in (three_nodes()[2].reason, three_nodes()[1].remarks[0]):
+                self.assertIn(said, joined)
+
+    def test_columns_do_not_depend_on_reasons(self) -> None:
+        """A node that goes down moves no column away."""
+        up = [a_node("node1"), a_node("node2")]
+        down = [a_node("node1"), a_node("node2", state=UNREACHABLE, reason="x" * 99)]
+        for width in (80, 120, 160):
+            self.assertEqual(nodes.layout(up, width), nodes.layout(down, width))
+
+    def test_many_nodes(self) -> None:
+        """Where lines are short, each node has one, remarks at its end."""
+        rows = [a_node(f"n{number}", remarks=["odd", "so"]) for number in range(20)]
+        shown = replace(NODES_LIVE, frame=a_nodes_frame(rows))
+        drawn = plain(lines(shown, 80, 24))
+        self.assertTrue(all(line.endswith(" odd; so") for line in drawn[4:23]))
+        self.assertTrue(drawn[-1].endswith(" 1-19 of 20"), drawn[-1])
+        drawn = plain(lines(replace(shown, offset=99), 80, 24))
+        self.assertEqual("n19", drawn[-2].split()[0])
+
+    def test_states_look_different(self) -> None:
+        """The word says it; calm where others hear the node, loud where nobody does."""
+        for state, style in (
+            (UP, Style.PLAIN),
+            (STALE, Style.STALE),
+            (UNREACHABLE, Style.ALERT),
+            (REFUSED, Style.ALERT),
+        ):
+            frame = a_nodes_frame([a_node(state=state)])
+            line = lines(replace(NODES_LIVE, frame=frame), 80, 24)[4]
+            self.assertEqual((style, state), line[1])
+
+    def test_a_frame_of_another_view(self) -> None:
+        """It is not drawn, whichever it is."""
+        for shown in (
+            replace(LIVE, view=NODES),
+            replace(NODES_LIVE, view=LIVE.view),
+        ):
+            drawn = plain(lines(shown, 80, 24))
+            self.assertEqual(["", "", ""], [drawn[1], drawn[4], drawn[5]])
+
+    def test_hostile_texts(self) -> None:
+        """No text of a node reaches the screen as it came."""
+        bad = "a\x1b[31m\u202e\n"
+        row = a_node(bad, bad, UNREACHABLE, bad, version=bad, remarks=[bad])
+        shown = replace(NODES_LIVE, frame=a_nodes_frame([row]))
+        text = "".join(plain(lines(shown, 200, 24)))
+        self.assertTrue(text.isprintable())
+        self.assertEqual(5, text.count("a?[31m??"))
+
+    def test_totals(self) -> None:
+        """States in their order, with those that there are."""
+        self.assertEqual(
+            "Nodes 3 (2 up, 1 unreachable)  Clients 19  Consoles 1",
+            nodes.totals(a_nodes_frame(three_nodes())),
+        )
+        self.assertEqual(
+            "Nodes 1 (0 up, 1 refused)  Clients 5  Consoles 1",
+            nodes.totals(a_nodes_frame([a_node(state=REFUSED)])),
+        )
 
 
 class FigureTests(SynchronousTestCase):
@@ -258,6 +447,48 @@ class FigureTests(SynchronousTestCase):
             (1421.3, "1421"),
         ):
             self.assertEqual(text, per_second(rate))
+
+    def test_ages(self) -> None:
+        """One unit, the largest that still says something."""
+        for seconds, text in (
+            (None, "-"),
+            (float("nan"), "-"),
+            (0.0, "0s"),
+            (1.6, "2s"),
+            (99.4, "99s"),
+            (99.6, "2m"),
+            (5960.0, "99m"),
+            (6000.0, "2h"),
+            (47.4 * 3600, "47h"),
+            (47.6 * 3600, "2d"),
+            (1e9, "11574d"),
+        ):
+            self.assertEqual(text, age(seconds))
+
+    def test_lag(self) -> None:
+        """Milliseconds, with a decimal while that says something."""
+        for seconds, text in (
+            (None, "-"),
+            (float("inf"), "-"),
+            (0.00042, "0.4ms"),
+            (0.0123, "12ms"),
+            (1.25, "1250ms"),
+        ):
+            self.assertEqual(text, nodes.lag(seconds))
+
+    def test_sizes(self) -> None:
+        """Three digits and a unit at most."""
+        for number, text in (
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (45_678, "45K"),
+            (1_048_000, "1023K"),
+            (1_048_576, "1.0M"),
+            (5 * 2**30, "5.0G"),
+            (2**63 - 1, "8192P"),
+        ):
+            self.assertEqual(text, nodes.size(number))
 
     def test_totals(self) -> None:
         """The wording gets shorter with the room, and never loses digits."""

@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, connect
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.daemon.feeds import Feeds
+from connmon.config import BUILTIN, parse
 from connmon.daemon.intake import Node, NodeFactory, NodeLink
-from connmon.model.board import Board
+from connmon.daemon.tap import join
 from connmon.model.records import (
     IDLE,
     OUT,
@@ -69,7 +69,7 @@ class Caller(Link):
         self.ended += 1
 
     @commands.Feed.responder
-    def feed(self, payload: bytes) -> Any:
+    def feed(self, payload: bytes, view: str) -> Any:
         """Take a frame; answer it now or when the test does."""
         self.frames.append(decode_frame(payload))
         if not self.slow:
@@ -195,9 +195,8 @@ class NodeTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         """A node that has heard nothing yet."""
         self.clock = Clock()
-        self.board = Board("default", "node1")
-        feeds = Feeds(self.clock, self.frame)
-        self.node = Node("default", "node1", "inc", self.board, feeds, self.clock)
+        self.node = join(self.clock, parse(BUILTIN, "").services[0], "node1", "inc")
+        self.board = self.node.board
         self.talks: list[Talk] = []
         self.events: list[Any] = []
         observer: Any = self.events.append

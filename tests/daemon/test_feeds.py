@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hypothesis import given
@@ -11,8 +12,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.daemon.feeds import Feeds, Subscription
-from connmon.model.board import Board
-from connmon.model.summary import Frame
 from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
 
 
@@ -24,11 +23,13 @@ class Console:
         self._clock = clock
         self.quick = quick
         self.shown: list[float] = []
+        self.views: list[str] = []
         self.unanswered: list[Deferred[Any]] = []
 
-    def show(self, frame: Frame) -> Deferred[Any]:
-        """Note when a frame came; its service's name is when it was made."""
-        assert frame.service == str(self._clock.seconds())
+    def show(self, view: str, frame: bytes) -> Deferred[Any]:
+        """Note when a frame came, of which view; it says when it was made."""
+        assert frame.decode() == f"{view} {self._clock.seconds()}"
+        self.views.append(view)
         self.shown.append(self._clock.seconds())
         answer: Deferred[Any] = Deferred()
         self.unanswered.append(answer)
@@ -49,12 +50,17 @@ class FeedsTests(SynchronousTestCase):
         self.clock = Clock()
         self.console = Console(self.clock, quick=True)
 
+    def frame(self, view: str) -> bytes:
+        """What a view shows now: its name, and when that is."""
+        return f"{view} {self.clock.seconds()}".encode()
+
     def subscribe(self, interval: float) -> Subscription:
         """Begin to show frames."""
         feeds = Feeds(
-            self.clock, lambda: Board(str(self.clock.seconds()), "node1").frame(0.0)
+            self.clock,
+            {view: partial(self.frame, view) for view in ("these", "those")},
         )
-        return feeds.subscribe(self.console.show, interval)
+        return feeds.subscribe(self.console.show, "these", interval)
 
     def test_one_at_once_and_then_one_every_interval(self) -> None:
         """The first does not wait, and is not sent within the question's own turn."""
@@ -139,9 +145,10 @@ class FeedsTests(SynchronousTestCase):
         """A change is answered by a frame, and the old beat is forgotten."""
         subscription = self.subscribe(10.0)
         self.clock.pump([0.0, 3.0])
-        subscription.change(1.0)
+        subscription.change("those", 1.0)
         self.clock.pump([0.0, 1.0, 1.0])
         self.assertEqual([0.0, 3.0, 4.0, 5.0], self.console.shown)
+        self.assertEqual(["these", *["those"] * 3], self.console.views)
 
     def test_another_pace_waits_for_the_answer(self) -> None:
         """A change does not put a second frame in flight."""
@@ -149,7 +156,7 @@ class FeedsTests(SynchronousTestCase):
         subscription = self.subscribe(10.0)
         self.clock.advance(0.0)
         self.clock.advance(3.0)
-        subscription.change(1.0)
+        subscription.change("those", 1.0)
         self.clock.advance(1.0)
         self.assertEqual([0.0], self.console.shown)
         self.console.answer()
@@ -160,7 +167,7 @@ class FeedsTests(SynchronousTestCase):
         """Stopped is stopped."""
         subscription = self.subscribe(10.0)
         subscription.stop()
-        subscription.change(1.0)
+        subscription.change("those", 1.0)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     @given(

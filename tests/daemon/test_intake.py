@@ -32,6 +32,7 @@ class GreetingTests(NodeTestCase):
                 "node": "node1",
                 "incarnation": "inc",
                 "software": __version__,
+                "settings": None,
             },
             self.talk().hello(),
         )
@@ -66,7 +67,7 @@ class GreetingTests(NodeTestCase):
         for code, changes in (
             (commands.VersionRefused, {"version": 0}),
             (commands.ServiceRefused, {"service": "other"}),
-            (commands.RoleRefused, {"role": commands.PEER}),
+            (commands.RoleRefused, {"role": "stranger"}),
         ):
             talk = self.talk()
             arguments: dict[str, Any] = {
@@ -94,8 +95,8 @@ class GreetingTests(NodeTestCase):
         )
 
     def test_other_roles_are_refused(self) -> None:
-        """Peers are not spoken to by this version, nor is anybody unheard of."""
-        for role in (commands.PEER, "", "Client"):
+        """Nobody unheard of is spoken to."""
+        for role in ("", "Client"):
             talk = self.talk()
             told = talk.hello(role)
             self.assertEqual(f"links of role {role!r} are not served here", told)
@@ -499,8 +500,8 @@ class MistakeTests(NodeTestCase):
             scream,
         )
 
-    def test_commands_of_peers_are_unknown(self) -> None:
-        """They are specified, and not spoken."""
+    def test_commands_of_peers_are_for_peers(self) -> None:
+        """A client that speaks like one is not heard."""
 
         def digest(talk: Talk) -> None:
             talk.caller.callRemote(commands.Digest, payload=b"").addErrback(
@@ -509,7 +510,8 @@ class MistakeTests(NodeTestCase):
             talk.pump.flush()
 
         self.check(
-            "link from 10.0.0.1:5555 closed: unknown command b'Digest'",
+            "link from 10.0.0.1:5555 closed: "
+            "a command for the role of a peer, out of turn",
             self.greeted,
             digest,
         )

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__, config
 from connmon.daemon import main, tap
 from connmon.daemon.listening import bind
+from connmon.daemon.mesh import TICK_SECONDS
 from connmon.errors import ConfigError
 from connmon.wire import commands
 from tests.daemon.fakes import NodeTestCase, Talk
@@ -247,7 +248,7 @@ class RunningTests(WithFiles):
         self.started("-s", "two", "-n", "b", "-H", "127.0.0.1:0")
         (port,) = self.reactor.ports
         where = config.Address(*port.place)
-        warning = 'line 5: unknown key "odd", expected name or nodes'
+        warning = 'line 5: unknown key "odd", expected name, nodes or stale_after'
         self.assertEqual(
             [f"{self.path}: [connmon_service_one] {warning}"], self.logged()
         )
@@ -349,19 +350,20 @@ class RunningTests(WithFiles):
         self.assertEqual([-1], [each.socket.fileno() for each in listeners])
 
     def test_the_board_is_swept(self) -> None:
-        """Every minute; a sweep that fails is logged and does not end the others."""
+        """Every 5 seconds; a sweep that fails is logged and does not end the others."""
         service = self.started("-s", "one", "-H", "127.0.0.1:0")
         board = self.reactor.ports[0].factory.node.board
         swept: list[float] = []
 
-        def sweep(now: float) -> None:
+        def sweep(now: float) -> list[Any]:
             swept.append(now)
             if len(swept) == 1:
                 raise ZeroDivisionError("oh")
+            return []
 
         self.patch(board, "expired", sweep)
-        self.reactor.pump([tap.SWEEP_SECONDS] * 3)
-        self.assertEqual([60.0, 120.0, 180.0], swept)
+        self.reactor.pump([TICK_SECONDS] * 16)
+        self.assertEqual([5.0, 10.0, 15.0], swept)
         self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
         service.stopService()
 

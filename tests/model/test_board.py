@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import OutOfTurn
-from connmon.model.board import Board, Verdict
+from connmon.model.board import GONE_AFTER, Board, Verdict
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import (
     IDLE,
@@ -251,7 +251,9 @@ class BoardTests(SynchronousTestCase):
         """A gone process is remembered for a while, then its token is free."""
         self.tell(report(0))
         self.board.departed("p1", 1, 0.0)
-        self.board.expired(1000.0)
+        self.board.expired(GONE_AFTER - 1.0)
+        self.assertFalse(self.board.registered(who(program="another"), 2))
+        self.board.expired(GONE_AFTER + 1.0)
         self.assertTrue(self.board.registered(who(program="another"), 1))
 
 

@@ -199,7 +199,7 @@ class ForegroundChecks(MistakeChecks):
         """The only node need not be named; a warning about the config is logged."""
         port = free_port()
         node = self.daemon("-c", self.config(service("default", port), "colour: red\n"))
-        warning = 'line 5: unknown key "colour", expected name or nodes'
+        warning = 'line 5: unknown key "colour", expected name, nodes or stale_after'
         self.assertIn(warning, "\n".join(node.log.seen))
         self.assertEqual("node1", self.frame("-H", f"127.0.0.1:{port}")["node"])
 

@@ -46,7 +46,7 @@ class Ear(Link):
         self.ended += 1
 
     @commands.Feed.responder
-    def feed(self, payload: bytes) -> dict[str, Any]:
+    def feed(self, payload: bytes, view: str | None) -> dict[str, Any]:
         """Hear a payload; one of them breaks us, one breaks the protocol."""
         if payload == b"bug":
             raise ZeroDivisionError("oh")

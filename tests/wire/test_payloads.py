@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -20,8 +21,23 @@ from connmon.model.records import (
     PoolRecord,
     Report,
 )
-from connmon.model.summary import Frame, Gauge, ProgramRow
-from connmon.wire.frames import decode_frame, encode_frame
+from connmon.model.summary import (
+    NODE_STATES,
+    UP,
+    Frame,
+    Gauge,
+    NodeRow,
+    NodesFrame,
+    ProgramRow,
+)
+from connmon.wire.commands import TEXT_LIMIT
+from connmon.wire.frames import (
+    MOST_REMARKS,
+    decode_frame,
+    decode_nodes,
+    encode_frame,
+    encode_nodes,
+)
 from connmon.wire.reports import decode_report, encode_report
 
 COUNTS = st.integers(0, 2**63 - 1)
@@ -66,6 +82,7 @@ REPORTS = st.builds(
 )
 GAUGES = st.builds(Gauge, COUNTS, COUNTS)
 RATES = st.none() | TIMES
+AGES = st.none() | st.floats(0, allow_infinity=False)
 ROWS = st.builds(
     ProgramRow,
     NAMES,
@@ -78,6 +95,8 @@ ROWS = st.builds(
     COUNTS,
     COUNTS,
     RATES,
+    COUNTS,
+    AGES,
 )
 FRAMES = st.builds(
     Frame,
@@ -89,6 +108,33 @@ FRAMES = st.builds(
     GAUGES,
     RATES,
     st.lists(ROWS, max_size=5).map(tuple),
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    st.lists(NAMES, max_size=3).map(tuple),
+)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=TEXT_LIMIT)
+NODES = st.builds(
+    NodeRow,
+    NAMES,
+    TEXTS,
+    st.sampled_from(NODE_STATES),
+    TEXTS,
+    st.floats(0, allow_infinity=False),
+    AGES,
+    st.none() | COUNTS,
+    st.none() | COUNTS,
+    AGES,
+    AGES,
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    TEXTS,
+    st.lists(TEXTS, max_size=3).map(tuple),
+)
+NODES_FRAMES = st.builds(
+    NodesFrame, NAMES, NAMES, st.lists(NODES, max_size=4).map(tuple)
 )
 ANYTHING = st.recursive(
     st.none()
@@ -116,8 +162,15 @@ def mutilated(payload: bytes, path: list[int], value: Any) -> bytes:
     return packed
 
 
+def a_node(reason: str, remarks: tuple[str, ...]) -> NodeRow:
+    """A node with little to say."""
+    return NodeRow(
+        "n", "h:1", UP, reason, 0.0, None, 0, 0, None, None, 0, 0, 0, 0, "1", remarks
+    )
+
+
 class CodecTests(SynchronousTestCase):
-    """Payloads of both kinds."""
+    """Payloads of all kinds."""
 
     @given(REPORTS)
     def test_reports_round_trip(self, report: Report) -> None:
@@ -129,17 +182,103 @@ class CodecTests(SynchronousTestCase):
         """A frame read is the frame written."""
         self.assertEqual(frame, decode_frame(encode_frame(frame)))
 
+    @given(NODES_FRAMES)
+    def test_nodes_round_trip(self, frame: NodesFrame) -> None:
+        """So is a frame of the nodes view."""
+        self.assertEqual(frame, decode_nodes(encode_nodes(frame)))
+
+    @given(FRAMES)
+    def test_an_older_nodes_frame(self, frame: Frame) -> None:
+        """What it does not say is as it was then: one node, and nothing stale."""
+        fields = msgpack.unpackb(encode_frame(frame))
+        del fields[9:]
+        for row in fields[8]:
+            del row[10:]
+        rows = tuple(
+            replace(row, stale=0, stale_seconds=None) for row in frame.programs
+        )
+        self.assertEqual(
+            replace(frame, programs=rows, stale=0, nodes_up=1, nodes=1, down=()),
+            decode_frame(msgpack.packb(fields)),
+        )
+
+    @given(NODES_FRAMES, st.lists(st.integers(0, 20), min_size=1, max_size=4), ANYTHING)
+    def test_a_mutilated_frame_of_nodes_is_read_or_refused(
+        self, frame: NodesFrame, path: list[int], value: Any
+    ) -> None:
+        """A field of the wrong kind never gets past the codec as something else."""
+        payload = mutilated(encode_nodes(frame), path, value)
+        try:
+            read = decode_nodes(payload)
+        except ProtocolError:
+            return
+        self.assertEqual(read, decode_nodes(encode_nodes(read)))
+
+    @given(FRAMES, st.lists(st.integers(0, 20), min_size=1, max_size=4), ANYTHING)
+    def test_a_mutilated_frame_is_read_or_refused(
+        self, frame: Frame, path: list[int], value: Any
+    ) -> None:
+        """So it is with the programs view."""
+        payload = mutilated(encode_frame(frame), path, value)
+        try:
+            read = decode_frame(payload)
+        except ProtocolError:
+            return
+        self.assertEqual(read, decode_frame(encode_frame(read)))
+
+    @given(FRAMES, NODES_FRAMES, ANYTHING)
+    def test_later_fields_of_frames_are_ignored(
+        self, frame: Frame, nodes: NodesFrame, more: Any
+    ) -> None:
+        """A newer node may say more than this console understands."""
+        fields = msgpack.unpackb(encode_frame(frame))
+        for counted in (fields, fields[3], *fields[8]):
+            counted.append(more)
+        self.assertEqual(frame, decode_frame(msgpack.packb(fields)))
+        fields = msgpack.unpackb(encode_nodes(nodes))
+        for counted in (fields, *fields[3]):
+            counted.append(more)
+        self.assertEqual(nodes, decode_nodes(msgpack.packb(fields)))
+
+    def test_the_sender_keeps_to_the_limits(self) -> None:
+        """Long reasons and many remarks are cut, and so do not cost the link."""
+        row = a_node("r" * 2000, tuple("s" * 2000 for _ in range(99)))
+        (read,) = decode_nodes(encode_nodes(NodesFrame("s", "n", (row,)))).nodes
+        self.assertEqual(TEXT_LIMIT, len(read.reason))
+        self.assertEqual(("s" * TEXT_LIMIT,) * MOST_REMARKS, read.remarks)
+
+    def test_what_a_node_may_not_be(self) -> None:
+        """Unknown states, too many remarks and negative ages are refused."""
+        good = NodesFrame("s", "n", (a_node("", ()),))
+        for index, value in (
+            (2, "well"),
+            (2, None),
+            (2, ["up"]),
+            (4, -1.0),
+            (4, None),
+            (9, -0.1),
+            (10, -1),
+            (14, "v" * (TEXT_LIMIT + 1)),
+            (15, ["r"] * (MOST_REMARKS + 1)),
+            (15, [1]),
+            (15, None),
+        ):
+            fields = msgpack.unpackb(encode_nodes(good))
+            fields[3][0][index] = value
+            with self.assertRaises(ProtocolError):
+                decode_nodes(msgpack.packb(fields))
+
     @given(st.binary(max_size=200))
     def test_garbage_is_a_protocol_error(self, payload: bytes) -> None:
         """Bytes that are no payload raise that, and nothing else."""
-        for decode in (decode_report, decode_frame):
+        for decode in (decode_report, decode_frame, decode_nodes):
             with self.assertRaises(ProtocolError):
                 decode(payload)
 
     @given(ANYTHING)
     def test_well_formed_nonsense_is_a_protocol_error(self, value: Any) -> None:
         """So does msgpack that is not of our shape."""
-        for decode in (decode_report, decode_frame):
+        for decode in (decode_report, decode_frame, decode_nodes):
             with self.assertRaises(ProtocolError):
                 decode(msgpack.packb([1, value]))
 

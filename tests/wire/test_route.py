@@ -66,3 +66,39 @@ class RouteTests(SynchronousTestCase):
             route.next_hop()
         route.arrived()
         self.assertEqual([0.0, 0.0], [route.next_hop()[1] for _ in range(2)])
+
+    @given(st.integers(2, 6), st.randoms(use_true_random=False))
+    def test_a_lost_node_is_tried_last(self, count: int, random: Random) -> None:
+        """It may be one that does not even refuse, and cost seconds."""
+        route = Route(addresses(count), random)
+        lost, _ = route.next_hop()
+        route.arrived()
+        tried = [route.next_hop()[0] for _ in range(count)]
+        self.assertEqual(lost, tried[-1])
+        self.assertEqual(set(addresses(count)), set(tried))
+
+    def test_a_fleet_that_lost_its_node_spreads_in_time_and_over_the_others(
+        self,
+    ) -> None:
+        """No two thousand links in the same moment, at the same node."""
+        hops = []
+        for seed in range(300):
+            route = Route(addresses(3), Random(seed), spread=0.5)
+            self.assertEqual(0.0, route.next_hop()[1])
+            route.arrived()
+            hops.append(route.next_hop())
+        waits = sorted(wait for _, wait in hops)
+        self.assertTrue(0.0 <= waits[0] < 0.05, waits[0])
+        self.assertTrue(0.45 < waits[-1] <= 0.5, waits[-1])
+        self.assertTrue(0.2 < waits[150] < 0.3, waits[150])
+        for address in addresses(3):
+            self.assertGreater(sum(each == address for each, _ in hops), 70)
+
+    def test_vain_is_a_whole_round(self) -> None:
+        """Until every address was tried there is still hope."""
+        route = Route(addresses(2), Random(1))
+        seen = []
+        for _ in range(3):
+            route.next_hop()
+            seen.append(route.vain)
+        self.assertEqual([False, False, True], seen)

@@ -1,0 +1,436 @@
+"""The other nodes: what they tell this one, what it tells them, and how they are.
+
+Each node tells every other one over a link it opened itself (``connmon.daemon.peers``),
+and is told over those that the others open (``connmon.daemon.intake``). Here is what
+both have in common: who is who, what is odd about it, and the view of the nodes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from connmon import __version__
+from connmon.config import Service
+from connmon.daemon.peering import PassedOn
+from connmon.daemon.peers import Peer, Self
+from connmon.errors import ProtocolError
+from connmon.model.board import Board
+from connmon.model.exchange import (
+    Alive,
+    Delta,
+    Differences,
+    Digest,
+    Listener,
+    SumsTold,
+    Versions,
+)
+from connmon.model.journal import Journal, Remark
+from connmon.model.records import Home, Record
+from connmon.model.summary import UP, Frame, NodeRow, NodesFrame
+from connmon.wire.commands import CLIENT, CONSOLE, NodeRefused
+from connmon.wire.traffic import Traffic
+from connmon.wording import printable
+
+TICK_SECONDS = 1.0
+"""Between two looks at the time."""
+
+SLEPT_SECONDS = 5.0
+"""By how much a tick must be late for this node to know that it slept."""
+
+SWEEP_SECONDS = 5.0
+"""How often what has stayed long enough is let go of."""
+
+_log = Logger(namespace="connmon.daemon")
+
+
+class Incoming(Protocol):
+    """A link that another node opened to this one."""
+
+    traffic: Traffic
+
+    def hang_up(self) -> None:
+        """End it."""
+
+
+@dataclass(slots=True)
+class Teller:
+    """Another node, as it said it was over the link it opened."""
+
+    home: Home
+    address: str
+    settings: str
+    link: Incoming
+    alive: Alive | None = None
+
+
+class Mesh:
+    """All other nodes of the service."""
+
+    def __init__(
+        self, reactor: Any, service: Service, name: str, board: Board, journal: Journal
+    ) -> None:
+        """Know the other nodes by the configuration; ``start`` begins to reach them."""
+        self.present: Counter[str] = Counter()
+        self._reactor = reactor
+        self._service = service
+        self._board = board
+        self._journal = journal
+        self._listener = Listener(board, journal)
+        self._settings = settings_of(service)
+        self._this = service.node(name)
+        this = Self(service.name, self._settings, board, journal)
+        self._peers = [
+            Peer(reactor, each, this, self)
+            for each in service.nodes
+            if each.name != name
+        ]
+        self._tellers: dict[Home, Teller] = {}
+        #: What was counted on links from other nodes that have ended, by name.
+        self._passed: dict[str, Traffic] = {}
+        #: What is odd about each node, by its name; each was logged once.
+        self._remarks: dict[str, dict[str, str]] = {}
+        self._began = self._ticked = self._swept = reactor.seconds()
+        self._timer: Any = None
+
+    # Life.
+
+    def start(self) -> None:
+        """Begin to reach the others."""
+        now = self._reactor.seconds()
+        self._ticked = self._swept = now
+        if self._peers:
+            self._journal.note(f"node {self._this.name} started", now)
+        self._tick()
+        for peer in self._peers:
+            peer.start()
+
+    def stop(self) -> None:
+        """Hang up on all of them, and try no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for peer in self._peers:
+            peer.stop()
+
+    def awake(self, now: float) -> bool:
+        """Whether this node was; if not, it begins anew, and nothing old is believed.
+
+        What lies unread in its links is of before it slept: heartbeats among it would
+        let the dead live on.
+        """
+        late = now - self._ticked - TICK_SECONDS
+        if late < SLEPT_SECONDS:
+            return True
+        self._ticked = now
+        self._note(f"node {self._this.name} was stopped for {late:.0f} seconds", now)
+        for teller in list(self._tellers.values()):
+            teller.link.hang_up()
+        for peer in self._peers:
+            peer.hang_up("this node was stopped")
+        self._sweep(now)
+        return False
+
+    def _tick(self) -> None:
+        """Look at the time; whatever fails, there is a next time."""
+        self._timer = self._reactor.callLater(TICK_SECONDS, self._tick)
+        now = self._reactor.seconds()
+        try:
+            self.awake(now)
+            self._ticked = now
+            if now - self._swept >= SWEEP_SECONDS:
+                self._sweep(now)
+        except Exception:  # noqa: BLE001 whatever it was, the next is in a second
+            _log.failure("while sweeping the board")
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        self._journal.expired(now)
+        for home, count in self._board.expired(now):
+            self._note(f"gave up {count} processes of {home.node}, not heard", now)
+
+    # What processes linked here do.
+
+    def reported(self, process: str, registration: int, payload: bytes | None) -> None:
+        """A process reported; ``payload`` is ``None`` if it must be told as a whole."""
+        delta = None if payload is None else PassedOn(process, registration, payload)
+        if self._peers and self.awake(self._reactor.seconds()):
+            for peer in self._peers:
+                peer.changed(process, delta)
+
+    # What other nodes say, over links of theirs.
+
+    def met(
+        self, home: Home, address: str, settings: str, link: Incoming
+    ) -> Teller | None:
+        """Another node opened a link; ``NodeRefused`` if it goes by this one's name.
+
+        ``None`` if it is this node itself, which learns that from the answer.
+        """
+        now = self._reactor.seconds()
+        if home == self._board.home:
+            return None
+        if home.node == self._this.name:
+            self._odd(
+                home.node, "twin", f"another daemon of that name, at {address}", now
+            )
+            raise NodeRefused(f"this node is called {home.node!r} too")
+        teller = Teller(home, address, settings, link)
+        twins = [
+            each
+            for each in self._tellers.values()
+            if each.home.node == home.node and each.home != home
+        ]
+        before = self._tellers.get(home)
+        if before is not None:
+            before.link.hang_up()
+        self._tellers[home] = teller
+        self._board.homes.heard(home, now)
+        for each in twins:
+            self._twins(teller, each, now)
+        self._compare(home.node, settings, now)
+        return teller
+
+    def left(self, teller: Teller) -> None:
+        """Another node's link ended."""
+        name = teller.home.node
+        self._passed.setdefault(name, Traffic()).add(teller.link.traffic)
+        if self._tellers.get(teller.home) is teller:
+            del self._tellers[teller.home]
+        if sum(each.home.node == name for each in self._tellers.values()) < 2:
+            self._even(name, "twins")
+
+    def alive(self, teller: Teller, alive: Alive) -> None:
+        """Its heartbeat."""
+        teller.alive = alive
+        self._listener.alive(teller.home, alive, self._heard(teller))
+
+    def digest(self, teller: Teller, digest: Digest) -> Differences:
+        """What it has; the answer says what differs here."""
+        self._heard(teller)
+        return self._listener.digest(teller.home, digest, self._tellers.keys())
+
+    def versions(self, teller: Teller, versions: Versions) -> list[str]:
+        """Its list of a home; the answer says which records are wanted."""
+        return self._listener.versions(teller.home, versions, self._heard(teller))
+
+    def records(self, teller: Teller, records: tuple[Record, ...]) -> None:
+        """Whole records."""
+        self._listener.records(records, self._heard(teller))
+
+    def deltas(self, teller: Teller, deltas: tuple[Delta, ...]) -> list[str]:
+        """Reports of its processes; the answer says which records are wanted whole."""
+        return self._listener.deltas(teller.home, deltas, self._heard(teller))
+
+    def sums(self, teller: Teller, told: SumsTold) -> None:
+        """Maxima."""
+        self._listener.sums(told, self._heard(teller))
+
+    def remarks(self, teller: Teller, remarks: tuple[Remark, ...]) -> None:
+        """Pages of the journal."""
+        self._listener.remarks(remarks, self._heard(teller))
+
+    def _heard(self, teller: Teller) -> float:
+        """The time, at which a node was heard; it counts only while this one is awake.
+
+        Raises ``ProtocolError``, which ends the link, if this node slept.
+        """
+        now: float = self._reactor.seconds()
+        if not self.awake(now):
+            raise ProtocolError("this node was stopped")
+        self._board.homes.heard(teller.home, now)
+        return now
+
+    # What peers say to this node's own links.
+
+    def welcomed(self, peer: Peer, answer: dict[str, Any]) -> str:
+        """A peer answered the greeting; why it is not to be used, or nothing."""
+        now = self._reactor.seconds()
+        found = answer["node"]
+        if answer["incarnation"] == self._board.home.incarnation:
+            text = f"{peer.name} is listed at {peer.address}, which is this node"
+            self._odd(self._this.name, "self", text, now)
+            return "that address is this node's own"
+        self._even(self._this.name, "self")
+        if found != peer.name:
+            text = f"its address is answered by node {printable(found)}"
+            self._odd(peer.name, "name", text, now)
+            return text
+        self._even(peer.name, "name")
+        self._compare(peer.name, answer.get("settings") or "", now)
+        return ""
+
+    def changed(self, peer: Peer) -> None:
+        """A peer's state is another than before: that is worth a line."""
+        text = f"node {peer.name} is {peer.state}"
+        if peer.reason:
+            text += f": {printable(peer.reason)}"
+        self._note(text, self._reactor.seconds())
+
+    def census(self) -> tuple[int, int]:
+        """How many clients and consoles are linked to this node."""
+        return self.present[CLIENT], self.present[CONSOLE]
+
+    # What is odd.
+
+    def _twins(self, new: Teller, old: Teller, now: float) -> None:
+        """Two daemons of one name are linked at once."""
+        text = f"two daemons of that name, at {old.address} and {new.address}"
+        self._odd(new.home.node, "twins", text, now)
+
+    def _compare(self, name: str, settings: str, now: float) -> None:
+        """Remark on a node that was configured otherwise."""
+        if not settings or settings == self._settings:
+            self._even(name, "settings")
+            return
+        mine, theirs = self._settings.split("\n"), settings.split("\n")
+        differing = [f"it lacks {each!r}" for each in mine if each not in theirs]
+        differing += [f"it has {each!r}" for each in theirs if each not in mine]
+        text = printable(f"its configuration differs: {', '.join(differing)}"[:500])
+        self._odd(name, "settings", text, now)
+
+    def _odd(self, name: str, kind: str, text: str, now: float) -> None:
+        """Remark on a node, once for each text."""
+        known = self._remarks.setdefault(name, {})
+        if known.get(kind) != text:
+            known[kind] = text
+            self._journal.note(f"node {name}: {text}", now)
+            _log.warn("node {node}: {text}", node=name, text=text)
+
+    def _even(self, name: str, kind: str) -> None:
+        """What was odd about a node is so no longer."""
+        self._remarks.get(name, {}).pop(kind, None)
+
+    def _note(self, text: str, now: float) -> None:
+        self._journal.note(text, now)
+        _log.info("{text}", text=text)
+
+    # What consoles are shown.
+
+    def completed(self, frame: Frame) -> Frame:
+        """The programs view, with how many of the nodes are up."""
+        down = tuple(each.name for each in self._peers if each.state != UP)
+        count = len(self._peers) + 1
+        return replace(frame, nodes_up=count - len(down), nodes=count, down=down)
+
+    def frame(self) -> NodesFrame:
+        """The nodes view: this one, those of the configuration, and any others."""
+        now = self._reactor.seconds()
+        rows = {self._this.name: self._own_row(now)}
+        rows.update((each.name, self._row(each, now)) for each in self._peers)
+        listed = [rows[node.name] for node in self._service.nodes]
+        return NodesFrame(
+            self._service.name,
+            self._this.name,
+            tuple(listed + self._strangers(rows.keys(), now)),
+        )
+
+    def _own_row(self, now: float) -> NodeRow:
+        clients, consoles = self.census()
+        return NodeRow(
+            node=self._this.name,
+            address=str(self._this.hostname),
+            state=UP,
+            reason="",
+            since_seconds=now - self._began,
+            heard_seconds=0.0,
+            clients=clients,
+            consoles=consoles,
+            agreed_seconds=None,
+            lag_seconds=None,
+            bytes_sent=0,
+            bytes_received=0,
+            messages_sent=0,
+            messages_received=0,
+            version=__version__,
+            remarks=self._remarks_on(self._this.name),
+        )
+
+    def _row(self, peer: Peer, now: float) -> NodeRow:
+        agreed = peer.rule.agreed
+        traffic = peer.traffic()
+        traffic.add(self._incoming(peer.name))
+        alive = self._alive(peer.name)
+        return NodeRow(
+            node=peer.name,
+            address=str(peer.address),
+            state=peer.state,
+            reason=printable(peer.reason),
+            since_seconds=now - peer.since,
+            heard_seconds=self._heard_seconds(peer.name, now),
+            clients=None if alive is None else alive.clients,
+            consoles=None if alive is None else alive.consoles,
+            agreed_seconds=None if agreed is None else now - agreed,
+            lag_seconds=peer.lag,
+            bytes_sent=traffic.bytes_sent,
+            bytes_received=traffic.bytes_received,
+            messages_sent=traffic.messages_sent,
+            messages_received=traffic.messages_received,
+            version=peer.version,
+            remarks=self._remarks_on(peer.name),
+        )
+
+    def _strangers(self, known: Iterable[str], now: float) -> list[NodeRow]:
+        """Nodes that link themselves here and are not in this one's configuration."""
+        rows = []
+        for teller in self._tellers.values():
+            if teller.home.node in known:
+                continue
+            traffic = self._incoming(teller.home.node)
+            rows.append(
+                replace(
+                    self._own_row(now),
+                    node=teller.home.node,
+                    address=teller.address,
+                    since_seconds=0.0,
+                    heard_seconds=self._heard_seconds(teller.home.node, now),
+                    clients=teller.alive.clients if teller.alive else None,
+                    consoles=teller.alive.consoles if teller.alive else None,
+                    bytes_sent=traffic.bytes_sent,
+                    bytes_received=traffic.bytes_received,
+                    messages_sent=traffic.messages_sent,
+                    messages_received=traffic.messages_received,
+                    version="",
+                    remarks=(
+                        "not in this node's configuration, so it is told nothing",
+                        *self._remarks_on(teller.home.node),
+                    ),
+                )
+            )
+        return rows
+
+    def _incoming(self, name: str) -> Traffic:
+        """What passed over the links that a node opened."""
+        whole = Traffic()
+        whole.add(self._passed.get(name, Traffic()))
+        for teller in self._tellers.values():
+            if teller.home.node == name:
+                whole.add(teller.link.traffic)
+        return whole
+
+    def _alive(self, name: str) -> Alive | None:
+        """The last heartbeat of a node, while it is linked."""
+        for teller in self._tellers.values():
+            if teller.home.node == name:
+                return teller.alive
+        return None
+
+    def _heard_seconds(self, name: str, now: float) -> float | None:
+        """How long ago anyone heard a node, whichever start of it."""
+        ages = self._board.homes.ages(now)
+        return min(
+            (age for home, age in ages.items() if home.node == name), default=None
+        )
+
+    def _remarks_on(self, name: str) -> tuple[str, ...]:
+        return tuple(self._remarks.get(name, {}).values())
+
+
+def settings_of(service: Service) -> str:
+    """What nodes compare of their configuration, as ``Hello`` has it."""
+    nodes = sorted(f"{node.name} {node.hostname}" for node in service.nodes)
+    return "\n".join([*nodes, f"stale_after {service.stale_after:g}"])
