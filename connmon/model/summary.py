@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 #: States of a node. It takes part.
 UP = "up"
-#: This node does not hear it, another one does.
+#: It was linked to, and has stopped answering.
 STALE = "stale"
-#: Nobody hears it.
+#: There is no link to it.
 UNREACHABLE = "unreachable"
 #: It answers, and one of the two does not want the other.
 REFUSED = "refused"

@@ -389,7 +389,7 @@ class NodesTests(SynchronousTestCase):
         self.assertEqual("n19", drawn[-2].split()[0])
 
     def test_states_look_different(self) -> None:
-        """The word says it; calm where others hear the node, loud where nobody does."""
+        """The word says it; calm of one that is silent, loud of one out of reach."""
         for state, style in (
             (UP, Style.PLAIN),
             (STALE, Style.STALE),

@@ -30,6 +30,7 @@ held = engine.connect()
 
 COUNTS = ["nproc", "conn", "ckout", "maxnproc", "maxconn", "maxckout"]
 ROW = ["hostname", "progname", "connected", *COUNTS, "ckoutpersec"]
+STALE = ["stale", "stale_seconds"]
 
 
 def service(name: str, *ports: int) -> str:
@@ -333,16 +334,19 @@ class FramesTests(Place, SynchronousTestCase):
         frame = json.loads(output)
         names = ["time", "service", "node"]
         totals = ["hosts", "processes", "connections", "checkouts"]
-        self.assertEqual([*names, *totals, "programs"], list(frame))
+        self.assertEqual([*names, *totals, "programs", "cluster"], list(frame))
         self.assertTrue(before - 1 <= frame["time"] <= time.time() + 1, frame["time"])
         self.assertEqual(("default", "node1"), (frame["service"], frame["node"]))
         one = {"current": 1, "max": 1}
-        for total in totals[:3]:
+        self.assertEqual({"nodes": 1, "up": 1, "down": []}, frame["cluster"])
+        self.assertEqual({**one, "stale": 0}, frame["processes"])
+        for total in ("hosts", "connections"):
             self.assertEqual(one, frame[total])
         per_second = frame["checkouts"]["per_second"]
         self.assertEqual({**one, "per_second": per_second}, frame["checkouts"])
         (row,) = frame["programs"]
-        self.assertEqual(ROW, list(row))
+        self.assertEqual([*ROW, *STALE], list(row))
+        self.assertEqual([0, None], [row[name] for name in STALE])
         expected = [socket.gethostname(), "till", True, 1, 1, 1, 1, 1, 1]
         self.assertEqual(expected, [row[name] for name in ROW[:-1]])
         for rate in (per_second, row["ckoutpersec"]):
@@ -351,10 +355,11 @@ class FramesTests(Place, SynchronousTestCase):
     def test_csv(self) -> None:
         """A line of names once, then a line for each program and tick."""
         lines = list(csv.reader(io.StringIO(self.output("--csv", "-N2", "-d0.2"))))
-        self.assertEqual([["time", *ROW]], lines[:1])
+        self.assertEqual([["time", *ROW, *STALE]], lines[:1])
         host = socket.gethostname()
         expected = [[host, "till", "1", "1", "1", "1", "1", "1", "1"]] * 2
-        self.assertEqual(expected, [line[1:-1] for line in lines[1:]])
+        self.assertEqual(expected, [line[1 : len(ROW)] for line in lines[1:]])
+        self.assertEqual([["0", ""]] * 2, [line[-2:] for line in lines[1:]])
 
     def test_text(self) -> None:
         """Plain text in blocks, one for each tick, without any escape."""
