@@ -11,13 +11,11 @@ way are answered, and not shown.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.protocol import Factory
@@ -30,8 +28,9 @@ from connmon.console.options import Target
 from connmon.errors import ProtocolError
 from connmon.model.summary import AnyFrame
 from connmon.wire import commands
+from connmon.wire.failing import in_words
 from connmon.wire.frames import decode_frame, decode_nodes
-from connmon.wire.link import Link, refusal
+from connmon.wire.link import Link
 from connmon.wire.route import Route
 
 CONNECT_SECONDS = 5.0
@@ -85,7 +84,7 @@ class ConsoleLink(Link):
 
     def violated(self, error: ProtocolError) -> None:
         """Remember why the link is being closed."""
-        self.reason = _in_words(Failure(error))
+        self.reason = in_words(Failure(error))
 
     def failed(self, failure: Failure) -> None:
         """A frame was too much for us: that is nothing to blame the node for."""
@@ -94,7 +93,7 @@ class ConsoleLink(Link):
 
     def closed(self, reason: Failure) -> None:
         """Tell the uplink, with the best reason there is."""
-        self._uplink.closed(self, self.reason or _in_words(reason))
+        self._uplink.closed(self, self.reason or in_words(reason))
 
     @commands.Feed.responder
     def feed(self, payload: bytes, view: str | None = None) -> dict[str, Any]:
@@ -227,13 +226,13 @@ class Uplink:
     def _refused(self, failure: Failure, link: ConsoleLink) -> None:
         """A question was refused, or the link ended before its answer."""
         if link.reason is None:
-            link.reason = _in_words(failure)
+            link.reason = in_words(failure)
         link.hang_up()
 
     def _unreachable(self, failure: Failure) -> None:
         self._connecting = None
         if not self._stopped:
-            self._failed(_in_words(failure))
+            self._failed(in_words(failure))
 
     def _failed(self, reason: str) -> None:
         """This node cannot be used, or no longer: go on to the next."""
@@ -264,28 +263,3 @@ class Uplink:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None if wait is None else self._reactor.callLater(wait, *call)
-
-
-_WORDS = (
-    (error.DNSLookupError, "unknown host name"),
-    (error.TimeoutError, "no connection in time"),
-    (error.ConnectionDone, "it closed the link"),
-    (error.ConnectionLost, "the link broke"),
-)
-
-
-def _in_words(failure: Failure) -> str:
-    """Why a connection failed or ended, as short as it can be said."""
-    for kind, words in _WORDS:
-        if failure.check(kind):
-            return words
-    why = failure.value
-    if type(why) is ProtocolError:  # not one of its children, by which a node refuses
-        return f"it broke the protocol: {why}"
-    if isinstance(why, error.ConnectError) and isinstance(why.osError, int):
-        return os.strerror(why.osError).lower()
-    text = refusal(failure).rstrip(".")
-    if isinstance(why, error.ConnectError) and isinstance(why.args[0], Failure):
-        # So Twisted tells of EAGAIN: a UNIX socket has no room in its queue.
-        text = "it accepts no more links"
-    return text[:1].lower() + text[1:] if text else type(why).__name__

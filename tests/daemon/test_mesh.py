@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,8 +10,10 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon.model.records import Counters
 from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP
 from connmon.wire import commands
+from connmon.wire.reports import decode_report, encode_report
 from tests.daemon.cluster import Network, service
 from tests.daemon.fakes import a_report
 
@@ -123,6 +126,33 @@ class SharingTests(MeshTestCase):
         self.assertEqual(heads["a"], heads["b"])
         self.assertEqual(heads["a"], heads["c"])
         self.assertGreater(len(heads["a"]), 3)
+
+    def test_ages_and_rates_are_right_whatever_the_clocks_say(self) -> None:
+        """Each machine's clock is hours off the others', and so is the process's."""
+        began = 50_000.0
+        client = self.network.client("a", "p1")
+        for second in range(12):
+            report = decode_report(a_report(second, out=1))
+            client.report(
+                encode_report(
+                    replace(
+                        report,
+                        base=None if second == 0 else second - 1,
+                        clock=began + second,
+                        counters=Counters(checkouts=40 * second),
+                    )
+                )
+            )
+            self.network.pass_time(1.0)
+        for place in ALL:
+            (row,) = self.network.frame(place).programs
+            self.assertAlmostEqual(40.0, row.ckoutpersec or 0.0, places=0, msg=place)
+            node = self.network.nodes[place]
+            record = node.board.record("p1", node.clock.seconds())
+            assert record is not None
+            self.assertTrue(0.0 < record.age < 1.5, record)
+            (connection,) = record.report.connections
+            self.assertEqual(began + 11, record.report.clock - connection.since)
 
     def test_a_stop_says_nothing_of_the_processes(self) -> None:
         """They go to another node, and are never shown as gone meanwhile."""
