@@ -1,4 +1,7 @@
-"""All benchmarks, one after another, and then RESULTS.rst: ``make bench``."""
+"""All benchmarks, one after another, and then RESULTS.rst: ``make bench``.
+
+Those that are named, if any are: ``make bench ARGS=mesh``.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import sys
 
 from benchmarks import report
 
-BENCHMARKS = ("overhead", "tail", "footprint", "wire")
+BENCHMARKS = ("overhead", "tail", "footprint", "wire", "mesh")
 
 
-def main(options: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run each with the same options; the exit status of the first that fails."""
-    for name in BENCHMARKS:
+    options = [each for each in arguments if each not in BENCHMARKS]
+    names = [each for each in arguments if each in BENCHMARKS] or BENCHMARKS
+    for name in names:
         print(f"\n{name}\n", flush=True)
         command = [sys.executable, "-m", f"benchmarks.{name}", *options]
         done = subprocess.run(command, check=False)

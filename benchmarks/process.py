@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -108,22 +109,28 @@ class Worker(Process):
         self._said.close()
 
 
-class Node(Process):
-    """A node on a free port of the loopback interface, that listens already."""
+class Daemon(Process):
+    """``connmond`` with some options, that listens already."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         """Start it, and wait until it says that it listens."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
         with tempfile.NamedTemporaryFile() as log:
-            super().__init__(*_connmon("daemon"), "-H", self.address, stderr=log)
+            super().__init__(*_connmon("daemon"), *options, stderr=log)
             said = Path(log.name).read_text
             eventually(
                 lambda: "listens on" in said() or self.process.poll() is not None
             )
             if self.process.returncode is not None:
                 raise Failed(f"the node ended: {said()}")
+
+
+class Node(Daemon):
+    """A node on a free port of the loopback interface."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        (self.address,) = free_addresses(1)
+        super().__init__("-H", self.address)
 
     def await_program(self, program: str) -> None:
         """Wait until the node hears a program's reports of connections."""
@@ -153,6 +160,15 @@ class Node(Process):
 def _connmon(command: str) -> tuple[str, str, str]:
     """How to run one of connmon's commands, of the connmon that is imported here."""
     return sys.executable, "-c", f"from connmon.cli import {command}; {command}()"
+
+
+def free_addresses(count: int) -> list[str]:
+    """So many addresses on the loopback interface whose ports nobody has."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in found]
 
 
 def sink() -> socket.socket:

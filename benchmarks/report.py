@@ -13,6 +13,7 @@ TITLES = {
     "tail": "The longest checkouts",
     "footprint": "Memory, threads, start and idleness",
     "wire": "Bytes on the wire",
+    "mesh": "A cluster of nodes",
 }
 
 HEAD = """\
@@ -42,6 +43,8 @@ def section(run: dict[str, Any]) -> str:
         f"{run['date']}, {run['commit']}, Python {run['python']}; {run['machine']}, "
         f"load {run['load']:.2f} before. {versions}."
     )
+    tables = [(run["header"], run["rows"]), *run.get("more", [])]
+    shown = "\n\n".join(table(*each) for each in tables)
     notes = "".join(f"* {note}\n" for note in run["notes"])
     return f"""\
 {title}
@@ -51,7 +54,7 @@ def section(run: dict[str, Any]) -> str:
 
 {textwrap.fill(circumstances, 88)}
 
-{table(run["header"], run["rows"])}
+{shown}
 
 {notes}
 {table(TARGETS, run["targets"]) if run["targets"] else ""}

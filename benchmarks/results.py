@@ -79,8 +79,12 @@ def publish(
     *,
     targets: Sequence[Target] = (),
     notes: Sequence[str] = (),
+    more: Sequence[tuple[list[str], Rows]] = (),
 ) -> None:
-    """Print the tables, and write them with what they rest on to a JSON file."""
+    """Print the tables, and write them with what they rest on to a JSON file.
+
+    ``more`` are further tables, a header and rows each.
+    """
     into = given.into or (RESULTS / "quick" if given.quick else RESULTS)
     into.mkdir(parents=True, exist_ok=True)
     found = {
@@ -89,6 +93,7 @@ def publish(
         "quick": given.quick,
         "header": header,
         "rows": rows,
+        "more": more,
         "notes": [*notes, *_doubts(given)],
         "targets": [target.cells() for target in targets],
         "raw": raw,
@@ -96,7 +101,8 @@ def publish(
     text = json.dumps(found, indent=1) + "\n"
     (into / f"{name}.json").write_text(text, encoding="utf-8")
     below = table(TARGETS, found["targets"]) if targets else ""
-    print(table(header, rows), *found["notes"], "", below, sep="\n")
+    tables = [table(*each) for each in ((header, rows), *more)]
+    print("\n\n".join(tables), *found["notes"], "", below, sep="\n")
 
 
 def circumstances() -> dict[str, Any]:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine
 from sqlalchemy.pool import QueuePool
 from twisted.trial.unittest import SynchronousTestCase
 
 import benchmarks
-from benchmarks import footprint, report, results, tail, wire
+from benchmarks import footprint, mesh, report, results, tail, wire
 from benchmarks.inside.clocking import Clocked, percentiles
 from benchmarks.overhead import Measured
 from benchmarks.results import Target
@@ -64,6 +65,7 @@ class ResultsTests(SynchronousTestCase):
             "notes": ["no rival"],
             "header": ["", "B"],
             "rows": [["idle", "9"]],
+            "more": [[["when", "n"], [["then", "8"]]]],
             "targets": [["t"] * 4],
         }
         text = report.section(run)
@@ -71,6 +73,7 @@ class ResultsTests(SynchronousTestCase):
             "``python -m benchmarks.wire``",
             "* no rival",
             "idle  9",
+            "then  8",
             "t     ",
         ):
             self.assertIn(each, text)
@@ -181,6 +184,80 @@ class OthersTests(SynchronousTestCase):
         )
 
 
+class MeshTests(SynchronousTestCase):
+    """What follows from the totals of a cluster."""
+
+    def look(self, at: float, spent: float, size: int, sent: int) -> dict[str, Any]:
+        """The totals of two nodes, of which the first hears all reports."""
+        link = {
+            **dict.fromkeys(("bytes_sent", "bytes_received"), size),
+            **dict.fromkeys(("messages_sent", "messages_received"), size // 100),
+        }
+        fleet = {"node1": {"members": 2, "sent": sent, "told": sent * 90}}
+        return {
+            "at": at,
+            "cpu": {"node1": 2 * spent, "node2": spent},
+            "links": {"node1": {"node2": link}, "node2": {"node1": link}},
+            "fleet": fleet if sent else {},
+            "fleet_cpu": 0.0,
+        }
+
+    def found(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Ten seconds of work, and ten of idleness."""
+        start = self.look(0.0, 0.0, 0, 0)
+        busy = mesh.rates(
+            {**start, "fleet": {"node1": {"sent": 0, "told": 0}}},
+            self.look(10.0, 2.0, 11_000, 200),
+        )
+        return busy, mesh.rates(start, self.look(10.0, 1.0, 1_000, 0))
+
+    def test_price(self) -> None:
+        """A change costs what passed beyond idleness, and crosses by its own size."""
+        busy, idle = self.found()
+        self.assertEqual(100.0, mesh.each_change(busy, idle))
+        self.assertEqual(100 / 90, mesh.crossed(busy, idle))
+
+    def test_row(self) -> None:
+        """Both directions between two nodes; CPU of the first and of the others."""
+        busy, idle = self.found()
+        self.assertEqual(
+            ["c", "20", "22.0", "2,200", "100", "1.11", "40.00%", "20.00%", "7500"],
+            mesh.row("c", busy, idle),
+        )
+        self.assertEqual(
+            ["c", "0", "2.0", "200", "", "", "20.00%", "10.00%", ""],
+            mesh.row("c", idle, idle),
+        )
+
+    def test_linear(self) -> None:
+        """Cost by what is heard and what is told; evenly spread, each has half."""
+        busy, idle = self.found()
+        heard, told = mesh.shares_of_cost(busy, idle)
+        self.assertEqual((0.01, 0.005), (round(heard, 9), round(told, 9)))
+        self.assertAlmostEqual(0.3, mesh.expected(busy, idle, (heard, told)))
+
+    def test_bins(self) -> None:
+        """Links when they stood, registrations where they went."""
+        moved = [("node2", 0.01, 0.02), ("node3", 0.04, 0.06)]
+        wanted = [["0-50 ms", "2", "1", "1", "0"], ["50-100 ms", "0", "1", "0", "1"]]
+        self.assertEqual(wanted, mesh.bins(moved))
+
+    def test_wrong(self) -> None:
+        """A process that is counted twice, or is stale at the end, breaks a target."""
+        right = {"processes": 2, "most": 2, "stale": 0, "of rows": 2}
+        found = {
+            "clients": 2,
+            "moved": [("node2", 0.1, 0.2), ("node3", 0.1, 0.3)],
+            "ends": {"node2": right, "node3": {**right, "most": 3, "stale": 1}},
+        }
+        kept = [target.cells()[-1] for target in mesh.reconnected(found)]
+        self.assertEqual(["yes", "yes", "NO", "NO"], kept)
+
+    def test_shares(self) -> None:
+        """As even as they can be."""
+        self.assertEqual([4, 3, 3], mesh.shares(10, 3))
+
+
 class RunTests(SynchronousTestCase):
     """Real runs, far too short to mean anything."""
 
@@ -220,3 +297,16 @@ class RunTests(SynchronousTestCase):
         self.assertEqual("idle", rows[0][0])
         for row in rows[1:]:
             self.assertNotEqual("0", row[2])
+
+    def test_mesh(self) -> None:
+        """Changes are told from node to node, and a fleet that moves counts once."""
+        left = self.run_briefly(
+            *("mesh", "--nodes", "3", "--clients", "6"),
+            *("--seconds", "1.5", "--moved", "20"),
+        )
+        rows: list[list[str]] = left["rows"]  # type: ignore[assignment]
+        self.assertEqual(["3 nodes, idle", "3 nodes, 6"], [row[0] for row in rows])
+        self.assertTrue(all(rows[1]), rows[1])
+        targets: list[list[str]] = left["targets"]  # type: ignore[assignment]
+        kept = [kept for what, *_, kept in targets if "processes" in what]
+        self.assertEqual(["yes", "yes"], kept)

@@ -213,7 +213,7 @@ def _cells(row: NodeRow, glyphs: Glyphs, *, remarks: bool = False) -> dict[str, 
         "bytesin": size(row.bytes_received),
         "msgsout": str(row.messages_sent),
         "msgsin": str(row.messages_received),
-        "version": clean(row.version, glyphs=glyphs),
+        "version": clean(row.version, glyphs=glyphs) or "-",
         "reason": "; ".join(_text(each, glyphs) for each in said if each),
     }
 

@@ -354,7 +354,8 @@ class Mesh:
         agreed = peer.rule.agreed
         traffic = peer.traffic()
         traffic.add(self._incoming(peer.name))
-        alive = self._alive(peer.name)
+        # Of one that is not up nobody knows whether they have left it yet.
+        alive = self._alive(peer.name) if peer.state == UP else None
         return NodeRow(
             node=peer.name,
             address=str(peer.address),

@@ -409,6 +409,17 @@ class NodesTests(SynchronousTestCase):
             drawn = plain(lines(shown, 80, 24))
             self.assertEqual(["", "", ""], [drawn[1], drawn[4], drawn[5]])
 
+    def test_what_is_not_known(self) -> None:
+        """Of a node that was never reached there is a dash for each such thing."""
+        row = a_node(
+            "n", "h:1", UNREACHABLE, "why", since=5.0, links=(None, None), version=""
+        )
+        shown = replace(NODES_LIVE, frame=a_nodes_frame([row]))
+        self.assertEqual(
+            "n h:1 unreachable 5s - - - - 0 0 0 0 - why",
+            " ".join(plain(lines(shown, 160, 24))[4].split()),
+        )
+
     def test_hostile_texts(self) -> None:
         """No text of a node reaches the screen as it came."""
         bad = "a\x1b[31m\u202e\n"
