@@ -229,12 +229,12 @@ class MeshTests(SynchronousTestCase):
             mesh.row("c", idle, idle),
         )
 
-    def test_linear(self) -> None:
-        """Cost by what is heard and what is told; evenly spread, each has half."""
+    def test_costs(self) -> None:
+        """Of what one node hears and the other is told; and of each further change."""
         busy, idle = self.found()
         heard, told = mesh.shares_of_cost(busy, idle)
         self.assertEqual((0.01, 0.005), (round(heard, 9), round(told, 9)))
-        self.assertAlmostEqual(0.3, mesh.expected(busy, idle, (heard, told)))
+        self.assertAlmostEqual(0.0075, mesh.marginal(idle, busy))
 
     def test_bins(self) -> None:
         """Links when they stood, registrations where they went."""
