@@ -1,0 +1,835 @@
+"""Nodes that tell each other, at random: whatever happens, all come to agree.
+
+The nodes here are real boards, journals and rules of what to tell a peer; the processes
+have real ledgers; every word goes through its codec. Only transports and timers are
+played.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.daemon.peering import (
+    PassedOn,
+    Peering,
+    Say,
+    SayAlive,
+    SayDeltas,
+    SayDigest,
+    SayRecords,
+    SayRemarks,
+    SaySums,
+    SayVersions,
+)
+from connmon.model.board import Board, Verdict
+from connmon.model.exchange import Alive, Digest, Listener, SumsTold, Versions
+from connmon.model.journal import Journal
+from connmon.model.ledger import Connection, Ledger
+from connmon.model.records import (
+    LIVE,
+    OUT,
+    Counters,
+    Home,
+    Identity,
+    PoolFacts,
+    Record,
+    Report,
+)
+from connmon.model.summary import ProgramRow
+from connmon.model.sums import BUCKETS
+from connmon.wire import exchange
+from connmon.wire.reports import decode_report, encode_report
+from tests.model.marks import give, take
+
+NAMES = ("A", "B", "C")
+STALE_AFTER = 20.0
+SLEPT_SECONDS = 5.0
+SWEEP_SECONDS = 5.0
+SILENCE_SECONDS = 10.0
+HOUR = 3600.0
+HOST = "h1"
+
+Pair = tuple[str, str]
+PAIRS = [(a, b) for a in NAMES for b in NAMES if a != b]
+
+
+class Client:
+    """A process with a real ledger, and its view of its link to a node."""
+
+    def __init__(self, token: str, program: str) -> None:
+        """It never linked itself anywhere."""
+        self.identity = Identity(token, HOST, program, 1)
+        self.ledger = Ledger()
+        self.pool = self.ledger.pool("x", PoolFacts("x", "QueuePool", 5, 10))
+        self.open: list[Connection] = []
+        self.node: Node | None = None
+        self.registration = 0
+        self.told: Report | None = None
+        self._sequence = -1
+        self._whole = True
+
+    @property
+    def token(self) -> str:
+        """What it is known by."""
+        return self.identity.process
+
+    def works(self, what: str, now: float) -> None:
+        """Take a connection, give one back, or close one."""
+        if what == "take":
+            connection = self.ledger.opened(self.pool, now)
+            take(connection, now)
+            self.open.append(connection)
+        elif self.open:
+            connection = self.open[0]
+            give(connection, now)
+            if what == "close":
+                self.ledger.closed(self.open.pop(0), now)
+
+    def linked(self, node: Node) -> None:
+        """It has a new link, and will say everything."""
+        self.node = node
+        self.registration += 1
+        self.told = None
+        self._sequence, self._whole = -1, True
+
+    def report(self, now: float) -> Report:
+        """What it says next."""
+        self._sequence += 1
+        make = self.ledger.whole if self._whole else self.ledger.collect
+        self._whole = False
+        return make(self._sequence, now, 1.0)
+
+    def answered(self, report: Report, verdict: Verdict) -> None:
+        """What it makes of the answer, as the client's rule does."""
+        self._whole = verdict is Verdict.WHOLE_WANTED
+        if verdict is Verdict.APPLIED:
+            out = sum(each.state == OUT for each in self.open)
+            self.told, self.load = report, (len(self.open), out)
+
+
+@dataclass(frozen=True)
+class Message:
+    """Something said over a line, as bytes."""
+
+    teller: Home
+    say: Say
+    payload: bytes
+    asked: float
+
+
+@dataclass(eq=False)
+class Line:
+    """A link that one node opened to another, and what is under way on it."""
+
+    teller: Node
+    hearer: Node
+    #: When it broke, whether or not either end knows it.
+    broken: float | None = None
+    asked: deque[Message] = field(default_factory=deque)
+    answers: deque[tuple[Message, bytes]] = field(default_factory=deque)
+
+    def breaks(self, now: float) -> None:
+        """Lose it, with all that is under way."""
+        if self.broken is None:
+            self.broken = now
+        self.asked.clear()
+        self.answers.clear()
+
+
+class Node:
+    """A running node: what it knows, whom it tells, and who tells it."""
+
+    def __init__(self, name: str, incarnation: str, now: float) -> None:
+        """It knows nothing."""
+        self.name = name
+        self.board = Board(
+            "default", name, incarnation, now=now, stale_after=STALE_AFTER
+        )
+        self.home = self.board.home
+        self.journal = Journal(name, incarnation)
+        self.journal.note(f"node {name} started", now)
+        self.rules = {each: Peering() for each in NAMES if each != name}
+        #: The lines over which others tell it, as far as it knows.
+        self.tellers: dict[Home, Line] = {}
+        #: Links of processes that are closed, which it has not noticed.
+        self.closing: list[tuple[str, int]] = []
+        self.asleep: float | None = None
+        #: All that it was ever told, to be told again.
+        self.heard: list[Message] = []
+        self._listener = Listener(self.board, self.journal)
+        self._swept = now
+
+    # Its processes.
+
+    def changed(self, token: str, delta: PassedOn | None) -> None:
+        """A process linked to it changed."""
+        for each in self.rules.values():
+            each.changed(token, delta)
+
+    def notices(self, now: float) -> None:
+        """Notice one link of a process that is closed."""
+        token, registration = self.closing.pop(0)
+        if self.board.departed(token, registration, now):
+            self.changed(token, None)
+
+    # The others.
+
+    def sweep(self, now: float, *, must: bool = False) -> None:
+        """Let go of what is old, now and then."""
+        if must or now - self._swept >= SWEEP_SECONDS:
+            self._swept = now
+            self.journal.expired(now)
+            for home, count in self.board.expired(now):
+                self.journal.note(f"gave up {count} of {home.node}", now)
+        for home, line in list(self.tellers.items()):
+            if line.broken is not None and now - line.broken > SILENCE_SECONDS:
+                del self.tellers[home]
+
+    def word(self, say: Say, now: float) -> bytes:  # noqa: PLR0911  one for each
+        """What it says, as things are now."""
+        board = self.board
+        match say:
+            case SayAlive():
+                return exchange.encode_alive(Alive(board.homes.ages(now), 1, 2))
+            case SayDigest():
+                heads = self.journal.heads()
+                digest = Digest(board.digests(), tuple(board.hashes()), heads)
+                return exchange.encode_digest(digest)
+            case SayVersions(home):
+                return exchange.encode_versions(Versions(home, board.versions(home)))
+            case SayRecords(processes):
+                found = (board.record(each, now) for each in processes)
+                return exchange.encode_records([each for each in found if each])
+            case SayDeltas(deltas):
+                return exchange.encode_deltas(
+                    (each.process, each.registration, each.payload) for each in deltas
+                )
+            case SaySums(buckets):
+                programs = tuple(board.program_sums(buckets, now))
+                told = SumsTold(board.service_sums(now), programs)
+                return exchange.encode_sums(told)
+            case SayRemarks(heads):
+                return exchange.encode_remarks(self.journal.beyond(heads, now))
+
+    def hear(self, message: Message, now: float) -> bytes:
+        """What it answers to what it is told."""
+        teller, payload, listener = message.teller, message.payload, self._listener
+        match message.say:
+            case SayAlive():
+                listener.alive(teller, exchange.decode_alive(payload), now)
+            case SayDigest():
+                digest = exchange.decode_digest(payload)
+                return exchange.encode_differences(
+                    listener.digest(teller, digest, self.tellers.keys())
+                )
+            case SayVersions():
+                versions = exchange.decode_versions(payload)
+                return exchange.encode_wanted(listener.versions(teller, versions, now))
+            case SayRecords():
+                listener.records(exchange.decode_records(payload), now)
+            case SayDeltas():
+                deltas = exchange.decode_deltas(payload)
+                return exchange.encode_wanted(listener.deltas(teller, deltas, now))
+            case SaySums():
+                listener.sums(exchange.decode_sums(payload), now)
+            case SayRemarks():
+                listener.remarks(exchange.decode_remarks(payload), now)
+        return b""
+
+    def answered(self, line: Line, say: Say, answer: bytes, now: float) -> None:
+        """It is answered."""
+        rule = self.rules[line.hearer.name]
+        match say:
+            case SayDigest():
+                rule.compared(exchange.decode_differences(answer), now)
+            case SayVersions() | SayDeltas():
+                rule.wanted(exchange.decode_wanted(answer), now)
+            case _:
+                rule.answered(now)
+        if isinstance(say, SayAlive):
+            self.board.homes.heard(line.hearer.home, now)
+
+    # What it shows.
+
+    def records(self) -> dict[str, Record]:
+        """All that it remembers, asked as of long ago, so that none is too old."""
+        found = {}
+        for home in self.board.digests():
+            for token in self.board.versions(home):
+                record = self.board.record(token, 0.0)
+                assert record is not None
+                found[token] = record
+        return found
+
+    def rows(self, now: float) -> list[ProgramRow]:
+        """Its frame's rows, without rates and what is stale."""
+        return [
+            ProgramRow(*_figures(row), None) for row in self.board.frame(now).programs
+        ]
+
+    def shows(self, now: float) -> list[object]:
+        """All that nodes have to agree on."""
+        frame = self.board.frame(now)
+        return [
+            {
+                token: (
+                    each.identity,
+                    each.standing,
+                    each.home,
+                    each.report.counters,
+                    each.report.maxima,
+                    sorted(each.report.pools),
+                    sorted(each.report.connections),
+                )
+                for token, each in self.records().items()
+            },
+            self.rows(now),
+            (frame.hosts, frame.processes, frame.connections, frame.checkouts),
+            {
+                row.progname: self.board.totals(row.hostname, row.progname)
+                for row in frame.programs
+            },
+            {
+                (each.origin, each.sequence, each.node, each.text)
+                for each in self.journal.newest(now)
+            },
+        ]
+
+
+def _figures(row: ProgramRow) -> tuple[str, str, bool, int, int, int, int, int, int]:
+    return (
+        row.hostname,
+        row.progname,
+        row.connected,
+        row.nproc,
+        row.conn,
+        row.ckout,
+        row.maxnproc,
+        row.maxconn,
+        row.maxckout,
+    )
+
+
+class Network:
+    """Three nodes, the lines between them, and the time."""
+
+    def __init__(self) -> None:
+        """All run, and no line was opened yet."""
+        self.now = 1000.0
+        self.nodes: dict[str, Node] = {}
+        self.lines: dict[Pair, Line] = {}
+        self.cuts: set[frozenset[str]] = set()
+        self.clients: list[Client] = []
+        self._starts = 0
+        for name in NAMES:
+            self.start(name)
+
+    # Processes.
+
+    def client(self, token: str, program: str = "api") -> Client:
+        """A new process."""
+        client = Client(token, program)
+        self.clients.append(client)
+        return client
+
+    def link(self, client: Client, name: str) -> None:
+        """A process links itself to a node; the old link's node does not know yet."""
+        node = self.nodes.get(name)
+        if node is None or node.asleep is not None:
+            return
+        self.unlink(client, noticed=False)
+        client.linked(node)
+        assert node.board.registered(client.identity, client.registration)
+
+    def unlink(self, client: Client, *, noticed: bool = True) -> None:
+        """A process's link ends; its node notices that at once or later."""
+        node, client.node = client.node, None
+        if node is None:
+            return
+        node.closing.append((client.token, client.registration))
+        if noticed and node.asleep is None:
+            while node.closing:
+                node.notices(self.now)
+
+    def report(self, client: Client, *, lost: bool = False) -> Verdict | None:
+        """A process reports, unless it has no node that listens."""
+        node = client.node
+        if node is None or node.asleep is not None:
+            return None
+        report = client.report(self.now)
+        payload = encode_report(report)
+        if lost:
+            return None
+        token, registration = client.token, client.registration
+        verdict = node.board.reported(
+            token, registration, decode_report(payload), self.now
+        )
+        if verdict is Verdict.APPLIED:
+            delta = PassedOn(token, registration, payload)
+            node.changed(token, None if report.base is None else delta)
+        client.answered(report, verdict)
+        return verdict
+
+    def live(self, client: Client, name: str, *what: str) -> None:
+        """A process links itself to a node, works and reports."""
+        self.link(client, name)
+        for each in what:
+            client.works(each, self.now)
+        self.report(client)
+
+    # Nodes.
+
+    def start(self, name: str) -> None:
+        """Start a node that is not running."""
+        if name not in self.nodes:
+            self._starts += 1
+            self.nodes[name] = Node(name, f"{name}{self._starts}", self.now)
+
+    def kill(self, name: str, *, noticed: bool = True) -> None:
+        """Kill a node; links from it may be taken for open by others, for a while."""
+        node = self.nodes.pop(name, None)
+        if node is None:
+            return
+        for pair in [each for each in self.lines if name in each]:
+            self.lose(*pair, noticed=noticed)
+        for client in self.clients:
+            if client.node is node:
+                client.node = None
+
+    def sleep(self, name: str) -> None:
+        """Stop a node, as a suspended machine does."""
+        node = self.nodes.get(name)
+        if node is not None and node.asleep is None:
+            node.asleep = self.now
+
+    def wake(self, name: str) -> None:
+        """Let it go on: if it slept for long, it believes nothing that is old."""
+        node = self.nodes.get(name)
+        if node is None or node.asleep is None:
+            return
+        slept, node.asleep = self.now - node.asleep, None
+        if slept < SLEPT_SECONDS:
+            return
+        node.tellers.clear()
+        for pair in [each for each in self.lines if name in each]:
+            self.lose(*pair)
+        node.sweep(self.now, must=True)
+
+    # Lines.
+
+    def awake(self, *names: str) -> bool:
+        """Whether all these nodes run, and are awake."""
+        return all(
+            each in self.nodes and self.nodes[each].asleep is None for each in names
+        )
+
+    def connect(self, a: str, b: str) -> None:
+        """Open a line, if there is none and one can be had."""
+        if (a, b) in self.lines or not self.awake(a, b) or {a, b} in self.cuts:
+            return
+        teller, hearer = self.nodes[a], self.nodes[b]
+        line = self.lines[a, b] = Line(teller, hearer)
+        hearer.tellers[teller.home] = line
+        hearer.board.homes.heard(teller.home, self.now)
+        teller.rules[b].linked(self.now)
+        self.look(a, b)
+
+    def lose(self, a: str, b: str, *, noticed: bool = True) -> None:
+        """The end that opened a line knows that it is lost; the other may not."""
+        line = self.lines.pop((a, b), None)
+        if line is None:
+            return
+        line.breaks(self.now)
+        line.teller.rules[b].lost()
+        if noticed and line.hearer.tellers.get(line.teller.home) is line:
+            del line.hearer.tellers[line.teller.home]
+
+    def cut(self, a: str, b: str) -> None:
+        """Nothing gets through between two nodes; neither knows."""
+        self.cuts.add(frozenset((a, b)))
+        for pair in ((a, b), (b, a)):
+            if pair in self.lines:
+                self.lines[pair].breaks(self.now)
+
+    def look(self, a: str, b: str) -> None:
+        """Have a node say what is due on one line, or give that up."""
+        line = self.lines.get((a, b))
+        if line is None or not self.awake(a):
+            return
+        rule = line.teller.rules[b]
+        if rule.overdue(self.now):
+            self.lose(a, b, noticed=False)
+            return
+        for say in rule.next(self.now):
+            payload = line.teller.word(say, self.now)
+            if line.broken is None:
+                line.asked.append(Message(line.teller.home, say, payload, self.now))
+
+    def deliver(self, a: str, b: str) -> bool:
+        """Deliver the next message on a line; whether there was one."""
+        line = self.lines.get((a, b))
+        if line is None or not line.asked or not self.awake(b):
+            return False
+        message = line.asked.popleft()
+        line.hearer.board.homes.heard(message.teller, self.now)
+        line.answers.append((message, line.hearer.hear(message, self.now)))
+        line.hearer.heard.append(message)
+        return True
+
+    def answer(self, a: str, b: str) -> bool:
+        """Deliver the next answer on a line; whether there was one."""
+        line = self.lines.get((a, b))
+        if line is None or not line.answers or not self.awake(a):
+            return False
+        message, answer = line.answers.popleft()
+        line.teller.answered(line, message.say, answer, self.now)
+        self.look(a, b)
+        return True
+
+    def settle(self) -> None:
+        """Deliver all that is under way, and all that follows from it at once."""
+        for _ in range(200):
+            moved = [
+                move(*pair)
+                for pair in list(self.lines)
+                for move in (self.deliver, self.answer)
+            ]
+            if not any(moved):
+                return
+            for pair in list(self.lines):
+                self.look(*pair)
+        raise AssertionError("there is no end to what nodes tell each other")
+
+    # Time.
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass, and nodes see to what is due."""
+        self.now += seconds
+        for node in self.nodes.values():
+            if node.asleep is None:
+                node.sweep(self.now)
+        for pair in PAIRS:
+            self.look(*pair)
+            self.connect(*pair)
+
+    def runs(self, seconds: float) -> None:
+        """Let time pass in small steps, with all that is said delivered."""
+        for _ in range(int(seconds * 2)):
+            self.passes(0.5)
+            self.settle()
+
+    def hour(self) -> None:
+        """Let an hour pass in which nothing happens but heartbeats."""
+        self.runs(5.0)
+        self.now += HOUR
+        for node in self.nodes.values():
+            while node.closing and node.asleep is None:
+                node.notices(self.now)
+        for _ in range(2):
+            for line in self.lines.values():
+                if line.broken is None and line.hearer.asleep is None:
+                    payload = line.teller.word(SayAlive(), self.now)
+                    alive = Message(line.teller.home, SayAlive(), payload, self.now)
+                    line.hearer.hear(alive, self.now)
+        self.passes(0.0)
+        self.settle()
+
+    def heals(self) -> None:
+        """Mend everything, and let time pass until all agree."""
+        self.cuts.clear()
+        for name in NAMES:
+            self.wake(name)
+        for node in self.nodes.values():
+            while node.closing:
+                node.notices(self.now)
+        self.runs(STALE_AFTER + 2 * SILENCE_SECONDS)
+        began = self.now
+        for _ in range(20):
+            self.runs(1.0)
+            if self.agreed(began):
+                return
+        raise AssertionError("the nodes never agree")
+
+    def agreed(self, since: float) -> bool:
+        """Whether every running node has agreed with every other since then."""
+        for a, b in PAIRS:
+            if self.awake(a, b):
+                when = self.nodes[a].rules[b].agreed
+                if when is None or when < since:
+                    return False
+        return True
+
+
+class Replication(RuleBasedStateMachine):
+    """Random histories of three nodes and four processes of two programs."""
+
+    slots = st.sampled_from([0, 1, 2, 3])
+    names = st.sampled_from(NAMES)
+    pairs = st.sampled_from(PAIRS)
+
+    def __init__(self) -> None:
+        """All nodes run; no process is linked."""
+        super().__init__()
+        self.net = Network()
+        self.present = [self.born(slot) for slot in range(4)]
+        self.hours = 0
+        self.seen: dict[Node, dict[str, Counters]] = {}
+        self.peaks: dict[Node, dict[str, tuple[int, ...]]] = {}
+
+    def born(self, slot: int) -> Client:
+        """A process, in the place of one that has died or never was."""
+        number = len(self.net.clients)
+        return self.net.client(f"p{slot}.{number}", "batch" if slot == 3 else "api")
+
+    @initialize(at=st.lists(names, min_size=4, max_size=4), first=st.booleans())
+    def begins(self, at: list[str], first: bool) -> None:
+        """All processes link themselves, after the nodes have or before."""
+        if first:
+            self.net.runs(1.0)
+        for slot, name in enumerate(at):
+            self.net.live(self.present[slot], name, "take", "take")
+        if not first:
+            self.net.runs(1.0)
+
+    # Processes.
+
+    @rule(slot=slots, what=st.sampled_from(["take", "give", "close"]))
+    def works(self, slot: int, what: str) -> None:
+        """A process does what it is for."""
+        self.present[slot].works(what, self.net.now)
+
+    @rule(slot=slots, name=names)
+    def links(self, slot: int, name: str) -> None:
+        """A process links itself to a node, which it may have left before."""
+        self.net.link(self.present[slot], name)
+
+    @rule(slot=slots, name=names, what=st.sampled_from(["take", "give", "close"]))
+    def lives(self, slot: int, name: str, what: str) -> None:
+        """A process links itself to a node, works and reports."""
+        self.net.live(self.present[slot], name, "take", what)
+
+    @rule(slot=slots, lost=st.booleans(), works=st.booleans())
+    def reports(self, slot: int, lost: bool, works: bool) -> None:
+        """A process reports, perhaps to a node that does not take it."""
+        if works:
+            self.present[slot].works("take", self.net.now)
+        verdict = self.net.report(self.present[slot], lost=lost)
+        assert verdict is not Verdict.STALE
+
+    @rule(slot=slots, noticed=st.booleans())
+    def loses_its_link(self, slot: int, noticed: bool) -> None:
+        """A process's link ends."""
+        self.net.unlink(self.present[slot], noticed=noticed)
+
+    @rule(slot=slots, noticed=st.booleans())
+    def dies(self, slot: int, noticed: bool) -> None:
+        """A process dies, and another takes its place."""
+        self.net.unlink(self.present[slot], noticed=noticed)
+        self.present[slot] = self.born(slot)
+
+    @rule(name=names)
+    def notices(self, name: str) -> None:
+        """A node notices a link that ended before."""
+        node = self.net.nodes.get(name)
+        if node is not None and node.closing and node.asleep is None:
+            node.notices(self.net.now)
+
+    # Nodes.
+
+    @rule(name=names, noticed=st.booleans(), for_long=st.booleans())
+    def is_killed(self, name: str, noticed: bool, for_long: bool) -> None:
+        """A node dies, and is started again at once unless another is down."""
+        self.net.kill(name, noticed=noticed)
+        if not for_long or len(self.net.nodes) < 2:
+            self.net.start(name)
+
+    @rule(name=names)
+    def starts(self, name: str) -> None:
+        """A node is started, if it does not run."""
+        self.net.start(name)
+
+    @rule(name=names, hour=st.booleans())
+    def sleeps(self, name: str, hour: bool) -> None:
+        """A node is stopped, perhaps for an hour."""
+        self.net.sleep(name)
+        if hour and self.hours < 8:
+            self.hours += 1
+            self.net.hour()
+
+    @rule(name=names)
+    def wakes(self, name: str) -> None:
+        """A node that was stopped goes on."""
+        self.net.wake(name)
+
+    # Lines.
+
+    @rule(pair=pairs, noticed=st.booleans())
+    def loses_a_line(self, pair: Pair, noticed: bool) -> None:
+        """A line is lost, with what was under way; it may be opened again at once."""
+        self.net.lose(*pair, noticed=noticed)
+        self.net.connect(*pair)
+
+    @rule(pair=pairs)
+    def is_cut(self, pair: Pair) -> None:
+        """Two nodes do not reach each other any more."""
+        self.net.cut(*pair)
+
+    @rule(pair=pairs)
+    def is_mended(self, pair: Pair) -> None:
+        """Two nodes reach each other again."""
+        self.net.cuts.discard(frozenset(pair))
+
+    @rule(pair=pairs, asked=st.integers(0, 3), answers=st.integers(0, 3))
+    def moves(self, pair: Pair, asked: int, answers: int) -> None:
+        """Some of what is under way on one line arrives."""
+        self.net.look(*pair)
+        for _ in range(asked):
+            self.net.deliver(*pair)
+        for _ in range(answers):
+            self.net.answer(*pair)
+
+    @rule()
+    def settles(self) -> None:
+        """All that is under way arrives."""
+        self.net.settle()
+
+    @rule(name=names, data=st.data())
+    def is_told_again(self, name: str, data: st.DataObject) -> None:
+        """Something that a node was told, by whomever and when, it is told again."""
+        node = self.net.nodes.get(name)
+        if node is None or node.asleep is not None:
+            return
+        kinds = (SayRecords, SayDeltas, SaySums, SayRemarks, SayVersions)
+        heard = [each for each in node.heard if isinstance(each.say, kinds)]
+        if heard:
+            node.hear(data.draw(st.sampled_from(heard)), self.net.now)
+
+    # Time.
+
+    @rule(seconds=st.sampled_from([0.1, 0.25, 1.0, 3.0, 10.0]), settled=st.booleans())
+    def passes(self, seconds: float, settled: bool) -> None:
+        """Time passes; what is under way may all arrive in it."""
+        if settled:
+            self.net.runs(seconds)
+        else:
+            self.net.passes(seconds)
+
+    @rule()
+    def quiet(self) -> None:
+        """Nothing happens for longer than a node that is not heard is believed."""
+        self.net.runs(STALE_AFTER + SWEEP_SECONDS)
+
+    # What always holds.
+
+    @invariant()
+    def sums_are_true(self) -> None:
+        """Each sum is that of the processes in it, on every board."""
+        for node in self.net.nodes.values():
+            records = node.records()
+            frame = node.board.frame(self.net.now)
+            live = [each for each in records.values() if each.standing.state == LIVE]
+            assert frame.processes.current == len(live)
+            assert frame.hosts.current == int(bool(live))
+            for row in frame.programs:
+                mine = [x for x in live if x.identity.program == row.progname]
+                links = [link for x in mine for link in x.report.connections]
+                out = [link for link in links if link.state == OUT]
+                assert (row.nproc, row.conn, row.ckout) == (
+                    len(mine),
+                    len(links),
+                    len(out),
+                )
+                assert row.connected is bool(mine)
+            assert frame.connections.current == sum(x.conn for x in frame.programs)
+            assert frame.checkouts.current == sum(x.ckout for x in frame.programs)
+
+    @invariant()
+    def totals_count_each_process_once(self) -> None:
+        """A program's totals are those of its processes, and no process's shrink."""
+        every = frozenset(range(BUCKETS))
+        for node in self.net.nodes.values():
+            records = node.records()
+            for told in node.board.program_sums(every, self.net.now):
+                expected = told.earlier
+                for each in records.values():
+                    if each.identity.program == told.progname:
+                        expected = expected.plus(each.report.counters)
+                assert expected == node.board.totals(HOST, told.progname)
+            seen = self.seen.setdefault(node, {})
+            for token, record in records.items():
+                counters = record.report.counters
+                before = seen.get(token, Counters())
+                assert min(counters.minus(before)) >= 0, (token, before, counters)
+                seen[token] = counters
+            assert node.board.counters().keys() == records.keys()
+
+    @invariant()
+    def maxima_never_shrink(self) -> None:
+        """The largest that a sum has been can only become larger."""
+        for node in self.net.nodes.values():
+            frame = node.board.frame(self.net.now)
+            gauges = (frame.hosts, frame.processes, frame.connections, frame.checkouts)
+            found = {"": tuple(each.maximum for each in gauges)}
+            for row in frame.programs:
+                found[row.progname] = (row.maxnproc, row.maxconn, row.maxckout)
+                assert row.maxconn >= row.conn
+                assert row.maxckout >= row.ckout
+            for name, peak in self.peaks.get(node, {}).items():
+                assert all(a >= b for a, b in zip(found[name], peak, strict=True))
+            self.peaks[node] = found
+
+    # How it ends.
+
+    def teardown(self) -> None:
+        """Once all is mended and quiet, all boards agree, and on the truth."""
+        net = self.net
+        net.heals()
+        nodes = list(net.nodes.values())
+        for node in nodes:
+            assert node.shows(net.now) == nodes[0].shows(net.now)
+            assert node.board.frame(net.now).stale == 0
+            live = {
+                token: each
+                for token, each in node.records().items()
+                if each.standing.state == LIVE
+            }
+            for client in net.clients:
+                record = live.pop(client.token, None)
+                self.is_true(client, record)
+            assert not live
+
+    def is_true(self, client: Client, record: Record | None) -> None:
+        """What all boards say of a process is what it said last."""
+        if client.node is None:
+            assert record is None, record
+        elif client.told is not None:
+            assert record is not None, client.token
+            assert record.home == client.node.home
+            assert record.standing.registration == client.registration
+            assert record.standing.sequence == client.told.sequence
+            assert record.report.counters == client.told.counters
+            out = sum(each.state == OUT for each in record.report.connections)
+            assert (len(record.report.connections), out) == client.load
+
+
+class ReplicationPropertyTests(SynchronousTestCase):
+    """Random histories."""
+
+    def test_boards_agree_in_the_end_whatever_happens(self) -> None:
+        """Sums are true at every moment, and all boards the same after all."""
+        run_state_machine_as_test(
+            Replication,
+            settings=settings(max_examples=100, deadline=None),
+        )
