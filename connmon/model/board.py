@@ -139,13 +139,13 @@ class Board:
         process = self._processes.get(process_id)
         if process is None:
             return True
-        held = process.standing
-        if held.registration > registration:
+        if process.standing.registration > registration:
             return False
-        sequence = held.sequence if held.registration == registration else 0
-        self._withdraw(
-            process, self.home, Standing(registration, sequence, GONE), now, now
-        )
+        if process.home == self.home:
+            # At the version held, though it may have registered anew since: a version
+            # names what was said, and of this registration nothing was.
+            gone = process.standing._replace(state=GONE)
+            self._withdraw(process, self.home, gone, now, now)
         return True
 
     # What other nodes tell.
