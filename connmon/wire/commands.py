@@ -63,7 +63,7 @@ GREETING_SECONDS = 10.0
 ANSWER_SECONDS = 4.0
 HEARTBEAT_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
-PEER_SILENCE_SECONDS = 10.0
+PEER_SILENCE_SECONDS = 4.0
 
 #: Characters of a host, program, service or node name; the sender cuts longer ones.
 NAME_LIMIT = 255

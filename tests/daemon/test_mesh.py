@@ -259,6 +259,16 @@ class FailureTests(MeshTestCase):
         self.assertNotEqual(UP, row.state)
         self.assertLess(row.heard_seconds or 99.0, 3.0)
 
+    def test_what_happens_right_after_a_cut_comes_through_the_third(self) -> None:
+        """As soon as the cut is noticed, and the next digest has come."""
+        client = self.network.client("a", "p1")
+        client.report(a_report(0, out=2))
+        self.network.pass_time(3.0)
+        self.network.cut.add(frozenset("ab"))
+        client.report(a_report(1, base=0, out=3))
+        self.network.pass_time(8.0)
+        self.assertEqual([(1, 3, 0)] * 3, self.shown())
+
     def test_a_full_split_heals_by_itself(self) -> None:
         """Each side shows its own, and the others as stale."""
         self.network.client("a", "p1").report(a_report(0, out=2))

@@ -255,6 +255,9 @@ class BadNetworkTests(ClusterCase):
         self.all_show("app2", conn=6)
         self.all_show_all()
         self.nothing_amiss(marks)
+        for view, mark in marks.items():
+            stale = [frame["processes"]["stale"] for frame in view.since(mark)]
+            self.assertEqual({0}, set(stale), "what a third hears is not stale")
 
     def test_full_split_and_its_end(self) -> None:
         """Each has its own clients, and the others' as they were; then all is well."""
@@ -302,10 +305,13 @@ class RestartTests(ClusterCase):
     def test_rolling_restart_under_load(self) -> None:
         """A console of the service goes on, nothing is lost, nor any maximum."""
         self.begin(app1="node1", app2="node2", app3="node3")
-        self.client("app1").hold(6)
-        self.client("app1").release(6)
-        self.all_show("app1", maxckout=7, maxconn=7)
         for name in self.programs:
+            self.client(name).hold(6)
+        for view in self.views.values():
+            view.until(lambda frame: frame["checkouts"]["max"] == 21)
+        for name in self.programs:
+            self.client(name).release(6)
+            self.all_show(name, ckout=1, maxckout=7, maxconn=7)
             self.client(name).be_busy()
         anywhere = self.cluster.view()
         anywhere.shows_all(self.programs)
@@ -323,6 +329,8 @@ class RestartTests(ClusterCase):
             self.assertGreaterEqual(row["maxckout"], 7)
             self.assertGreaterEqual(row["maxconn"], 7)
             self.assertLessEqual(row["maxckout"], 8)
+            # No process knows what all had at once: the nodes have it of one another.
+            self.assertEqual(21, view.frame()["checkouts"]["max"])
 
 
 class MistakeTests(ClusterCase):
