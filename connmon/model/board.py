@@ -141,7 +141,7 @@ class Board:
             return True
         if process.standing.registration > registration:
             return False
-        if process.home == self.home:
+        if process.live and process.home == self.home:
             # At the version held, though it may have registered anew since: a version
             # names what was said, and of this registration nothing was.
             gone = process.standing._replace(state=GONE)
@@ -170,7 +170,8 @@ class Board:
 
         It is none if what is held is as new, nor if it is too old to be believed.
         """
-        self.homes.heard(record.home, now - record.unheard)
+        if record.standing.state == LIVE:
+            self.homes.heard(record.home, now - record.unheard)
         process = self._processes.get(record.identity.process)
         if process is not None and (
             record.standing <= process.standing or record.identity != process.identity
