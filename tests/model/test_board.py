@@ -247,6 +247,22 @@ class BoardTests(SynchronousTestCase):
         )
         self.assertEqual(2, board.rows_dropped)
 
+    def test_a_forgotten_process_stays_in_its_programs_totals(self) -> None:
+        """Each that ever was counts once, remembered or not."""
+        board = self.board = Board("default", "node1", max_departed=1)
+        for number, checkouts in enumerate((5, 7, 9), 1):
+            self.tell(report(0, checkouts=checkouts), who(f"p{number}"))
+        self.assertEqual(21, board.totals("h1", "api").checkouts)
+        for number in (1, 2):
+            board.departed(f"p{number}", 1, float(number))
+            self.assertEqual(21, board.totals("h1", "api").checkouts)
+        self.assertEqual({"p2", "p3"}, set(board.counters()))
+        board.expired(GONE_AFTER + 10.0)
+        self.assertEqual({"p3"}, set(board.counters()))
+        self.assertEqual(21, board.totals("h1", "api").checkouts)
+        (told,) = board.program_sums(frozenset(range(16)), GONE_AFTER + 10.0)
+        self.assertEqual(12, told.earlier.checkouts)
+
     def test_tombstones_are_forgotten(self) -> None:
         """A gone process is remembered for a while, then its token is free."""
         self.tell(report(0))

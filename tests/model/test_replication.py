@@ -9,7 +9,7 @@ Broken by hand, each of these made the property fail: a delta applied without a 
 its base; records adopted with an older standing; live before gone, or lost not undone,
 at the same version; a moved process's counters counted again; its home left as it was;
 a gone process told at a registration in which it said nothing; digests that leave third
-homes out, or states; what is wanted whole told after the deltas that wait; homes never
+homes out, or states; what is wanted whole not told; homes never
 given up; a home heard now whenever anyone heard it; tombstones that keep their
 connections; maxima not told, or the last told taken. These made examples fail only: a
 node that wakes and believes what it heard before; old live records offered or adopted;
