@@ -36,6 +36,12 @@ GATHER_SECONDS = 0.2
 LOST_SECONDS = 3.0
 """How late an answer may be, before the peer is taken for lost."""
 
+FRUITLESS_SECONDS = 10.0
+"""For how long a home is not listed again of which the peer lacked nothing.
+
+Two nodes may differ for long in what they have forgotten, and neither can help it.
+"""
+
 MOST_DELTAS = 4
 """Deltas of one process that wait at most; past it, its whole record is told."""
 
@@ -118,6 +124,8 @@ class Peering:
         self._homes: dict[Home, None] = {}
         self._buckets: frozenset[int] = frozenset()
         self._heads: Heads | None = None
+        self._listed: Home | None = None
+        self._fruitless: dict[Home, float] = {}
         self._beat_due = self._digest_due = self._gather_due = 0.0
 
     def linked(self, now: float) -> None:
@@ -170,13 +178,19 @@ class Peering:
         self._answer(now)
         if differences.none:
             self.agreed = now
-        self._homes = dict.fromkeys(differences.homes)
+        self._homes = dict.fromkeys(
+            home for home in differences.homes if now >= self._fruitless.get(home, now)
+        )
         self._buckets = differences.buckets
         self._heads = differences.heads
 
     def wanted(self, processes: Iterable[str], now: float) -> None:
         """Versions or deltas were answered: these records are wanted whole."""
         self._answer(now)
+        listed, self._listed = self._listed, None
+        processes = list(processes)
+        if listed is not None and not processes:
+            self._fruitless[listed] = now + FRUITLESS_SECONDS
         for each in processes:
             self._deltas.pop(each, None)
             self._whole[each] = None
@@ -210,6 +224,7 @@ class Peering:
         if self._homes:
             home = next(iter(self._homes))
             del self._homes[home]
+            self._listed = home
             return [SayVersions(home)]
         if self._buckets:
             buckets, self._buckets = self._buckets, frozenset()
@@ -222,6 +237,8 @@ class Peering:
     def _changes(self, now: float) -> list[Say]:
         """All that waits. Whole records first: no process waits with both."""
         whole, deltas = tuple(self._whole), list(self._deltas.values())
+        if not whole and not deltas:
+            return []
         self._whole, self._deltas = {}, {}
         self._gather_due = now + GATHER_SECONDS
         said: list[Say] = [
@@ -245,5 +262,6 @@ class Peering:
         self._unanswered = 0
         self._asked = now
         self._deltas, self._whole, self._homes = {}, {}, {}
-        self._buckets, self._heads = frozenset(), None
+        self._buckets, self._heads, self._listed = frozenset(), None, None
+        self._fruitless = {}
         self._beat_due = self._digest_due = self._gather_due = now

@@ -180,7 +180,7 @@ class Board:
         if record.standing.state == LIVE:
             if record.unheard > self.stale_after:
                 return False
-        elif record.age > self._gone_after:
+        elif record.age > self._gone_after or self._too_many(record.age, now):
             return False
         since = now - record.age
         # By the process's own clock: it alone knows how long it took.
@@ -348,6 +348,13 @@ class Board:
         self._sums.changed(process, before, now)
         self._sums.count(process, known, report.span, now)
         return Verdict.APPLIED
+
+    def _too_many(self, age: float, now: float) -> bool:
+        """Whether a departed process would at once be forgotten, or was already."""
+        if len(self._departed) < self._max_departed:
+            return False
+        oldest = self._processes[next(iter(self._departed))]
+        return age >= now - oldest.heard
 
     def _new(self, identity: Identity, home: Home) -> Process:
         """A process nothing is known of yet, which counts for nothing."""

@@ -17,6 +17,9 @@ from connmon.model.records import Counters, Identity
 BUCKETS = 16
 """In how many parts the programs' maxima are compared; the service has one more."""
 
+YOUNGER_SECONDS = 60.0
+"""By how much another node must have known a program for longer, to know more of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramSums:
@@ -161,6 +164,13 @@ class Sums:
             program.departed = now - departed
             program.earlier = told.earlier
             program.totals = told.earlier
+        elif (
+            program.earlier == Counters()
+            and told.since - (now - program.since) > YOUNGER_SECONDS
+        ):
+            # This node started later, and can have forgotten nobody yet.
+            program.earlier = told.earlier
+            program.totals = program.totals.plus(told.earlier)
         self.raise_program(program, program.peak.raised(told.peak))
         program.since = min(program.since, now - told.since)
 

@@ -260,8 +260,34 @@ class BoardTests(SynchronousTestCase):
         board.expired(GONE_AFTER + 10.0)
         self.assertEqual({"p3"}, set(board.counters()))
         self.assertEqual(21, board.totals("h1", "api").checkouts)
-        (told,) = board.program_sums(frozenset(range(16)), GONE_AFTER + 10.0)
-        self.assertEqual(12, told.earlier.checkouts)
+        now = GONE_AFTER + 10.0
+        sums = board.program_sums(frozenset(range(16)), now)
+        self.assertEqual(12, sums[0].earlier.checkouts)
+        anew = Board("default", "node1", "anew", now=now)
+        record = board.record("p3", now)
+        assert record is not None
+        self.assertTrue(anew.adopted(record, now))
+        for _ in range(2):
+            anew.adopt_sums(board.service_sums(now), sums, now)
+            self.assertEqual(21, anew.totals("h1", "api").checkouts)
+
+    def test_who_was_forgotten_is_not_counted_anew(self) -> None:
+        """Where the departed are too many, one that another still knows is no news."""
+        other = Board("default", "node2")
+        board = self.board = Board("default", "node1", max_departed=1)
+        for number in (1, 2):
+            self.tell(report(0, checkouts=10), who(f"p{number}"))
+        kept = []
+        for number in (1, 2):
+            board.departed(f"p{number}", 1, float(number))
+            record = board.record(f"p{number}", 3.0)
+            assert record is not None
+            self.assertTrue(other.adopted(record, 3.0))
+            kept.append(record)
+        self.assertEqual(20, board.totals("h1", "api").checkouts)
+        self.assertFalse(board.adopted(kept[0], 3.0))
+        self.assertEqual(20, board.totals("h1", "api").checkouts)
+        self.assertEqual({"p2"}, set(board.counters()))
 
     def test_tombstones_are_forgotten(self) -> None:
         """A gone process is remembered for a while, then its token is free."""

@@ -9,13 +9,13 @@ Broken by hand, each of these made the property fail: a delta applied without a 
 its base; records adopted with an older standing; live before gone, or lost not undone,
 at the same version; a moved process's counters counted again; its home left as it was;
 a gone process told at a registration in which it said nothing; digests that leave third
-homes out, or states; what is wanted whole not told; homes never
-given up; a home heard now whenever anyone heard it; tombstones that keep their
-connections; maxima not told, or the last told taken. These made examples fail only: a
-node that wakes and believes what it heard before; old live records offered or adopted;
-a delta taken on top of a lost record; processes kept that their home disowns; a node's
-own processes asked for or adopted from others; what others heard of a home left out; a
-departed process's record taken for a word of its home.
+homes out, or states; what is wanted whole not told; homes never given up; a home heard
+now whenever anyone heard it; tombstones that keep their connections; maxima not told,
+or the last told taken. These made examples fail only: a node that wakes and believes
+what it heard before; old live records offered or adopted; a delta taken on top of a
+lost record; processes kept that their home disowns; a node's own processes asked for or
+adopted from others; what others heard of a home left out; a departed process's record
+taken for a word of its home.
 """
 
 from __future__ import annotations
