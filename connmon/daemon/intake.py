@@ -80,6 +80,7 @@ class NodeLink(CountedLink):
         self._subscription: Subscription | None = None
         self._teller: Teller | None = None
         self._dismissed = False
+        self._quiet = False
         self._deadline: Any = None
         #: Why we are closing the link, once we are.
         self._reason: str | None = None
@@ -122,7 +123,7 @@ class NodeLink(CountedLink):
                 peer=self._peer_name,
                 reason=self._reason or _THEIR_END,
             )
-        elif self._reason is not None:
+        elif self._reason is not None and not self._quiet:
             _log.warn(
                 "link from {peer} closed: {reason}",
                 peer=self._peer_name,
@@ -181,9 +182,16 @@ class NodeLink(CountedLink):
         """Settle the version, and whether we are who they look for."""
         if self._role is not None:
             raise ProtocolError("a second Hello")
-        spoken = self._agreed(version, oldest, role, service)
-        if role == commands.PEER:
-            self._meet(Home(node or "", incarnation or ""), settings or "")
+        try:
+            spoken = self._agreed(version, oldest, role, service)
+            if role == commands.PEER:
+                self._meet(Home(node or "", incarnation or ""), settings or "")
+        except ProtocolError as error:
+            # A peer comes again and again: one line is enough.
+            self._quiet = role == commands.PEER and not self._node.mesh.refused(
+                node or "", str(error)
+            )
+            raise
         self._role = role
         self._node.mesh.present[role] += 1
         self.greeted()

@@ -45,6 +45,9 @@ SLEPT_SECONDS = 5.0
 SWEEP_SECONDS = 5.0
 """How often what has stayed long enough is let go of."""
 
+MOST_REFUSED = 100
+"""How many refused names are remembered, so as not to tell of each again."""
+
 _log = Logger(namespace="connmon.daemon")
 
 
@@ -94,6 +97,8 @@ class Mesh:
         self._passed: dict[str, Traffic] = {}
         #: What is odd about each node, by its name; each was logged once.
         self._remarks: dict[str, dict[str, str]] = {}
+        #: Why each node was refused that came last, by the name it said.
+        self._refused: dict[str, str] = {}
         self._began = self._ticked = self._swept = reactor.seconds()
         self._timer: Any = None
 
@@ -189,11 +194,21 @@ class Mesh:
         if before is not None:
             before.link.hang_up()
         self._tellers[home] = teller
+        self._refused.pop(home.node, None)
         self._board.homes.heard(home, now)
         for each in twins:
             self._twins(teller, each, now)
         self._compare(home.node, settings, now)
         return teller
+
+    def refused(self, name: str, reason: str) -> bool:
+        """A peer that opened a link is refused; whether that is news."""
+        if self._refused.get(name) == reason:
+            return False
+        if len(self._refused) >= MOST_REFUSED:
+            self._refused.clear()
+        self._refused[name] = reason
+        return True
 
     def left(self, teller: Teller) -> None:
         """Another node's link ended."""

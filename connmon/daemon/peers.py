@@ -310,7 +310,9 @@ class Peer:
         board = self._board
         match say:
             case peering.SayAlive():
-                alive = Alive(board.homes.ages(now), *self._told.census())
+                alive = Alive(
+                    board.homes.ages(now, self.lag or 0.0), *self._told.census()
+                )
                 return commands.Alive, exchange.encode_alive(alive)
             case peering.SayDigest():
                 digest = Digest(

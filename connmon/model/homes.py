@@ -85,10 +85,14 @@ class Homes:
         last = self.last_heard(home, now)
         return inf if last is None else max(now - last, 0.0)
 
-    def ages(self, now: float) -> dict[Home, float]:
-        """Of each home, for how many seconds nobody has heard it."""
+    def ages(self, now: float, late: float = 0.0) -> dict[Home, float]:
+        """Of each home, for how many seconds nobody has heard it.
+
+        ``late`` is how long it takes at most until this is read. Without it an age
+        would get younger each time it is passed on, and the dead live longer.
+        """
         return {self.own: 0.0} | {
-            home: max(now - when, 0.0) for home, when in self._heard.items()
+            home: max(now - when, 0.0) + late for home, when in self._heard.items()
         }
 
     def stale(self, now: float) -> Iterator[tuple[Home, float]]:

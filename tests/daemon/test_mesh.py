@@ -318,6 +318,20 @@ class RemarkTests(MeshTestCase):
         self.network.client("a", "p1").report(a_report(0, out=2))
         self.assertEqual([(1, 2, 0)], self.shown("a"))
 
+    def test_no_protocol_version_in_common_is_refused_in_one_line(self) -> None:
+        """On both sides, with what each of them speaks."""
+        self.patch(commands, "OLDEST_VERSION", commands.VERSION + 1)
+        for name in ("a", "b"):
+            self.network.start(name, service("a", "b"))
+        self.network.pass_time(60.0)
+        for one, other in ("ab", "ba"):
+            row = self.network.row(one, other)
+            self.assertEqual(REFUSED, row.state)
+            self.assertIn("protocol versions 2 to 1 offered", row.reason)
+            self.assertEqual(1, len(self.logged(f"node {other} is refused: protocol")))
+        # And each says once whom it refused.
+        self.assertEqual(2, len(self.logged("closed: refused, protocol versions")))
+
     def test_a_configuration_that_differs(self) -> None:
         """They work together, and say what differs."""
         self.network.start("a", service("a", "b"))

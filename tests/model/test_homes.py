@@ -49,6 +49,12 @@ class HomesTests(SynchronousTestCase):
             self.homes.take(OTHER, process, standing)
         self.assertEqual(6, len(found))
 
+    def test_ages_do_not_get_younger_on_their_way(self) -> None:
+        """What is told of others is as old as it will be when it is heard."""
+        self.homes.heard(OTHER, 7.0)
+        self.assertEqual({OWN: 0.0, OTHER: 3.0}, self.homes.ages(10.0))
+        self.assertEqual({OWN: 0.0, OTHER: 3.5}, self.homes.ages(10.0, 0.5))
+
     def test_a_home_without_records_has_no_digest(self) -> None:
         """Two boards agree on it, whether they heard of it or not."""
         self.homes.heard(OTHER, 1.0)
