@@ -17,17 +17,17 @@ from random import Random
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from connmon import __version__
-from connmon.config import AnyAddress, UnixAddress
+from connmon.config import AnyAddress
 from connmon.console.options import Target
 from connmon.errors import ProtocolError
 from connmon.model.summary import AnyFrame
 from connmon.wire import commands
+from connmon.wire.dialing import endpoint
 from connmon.wire.failing import in_words
 from connmon.wire.frames import decode_frame, decode_nodes
 from connmon.wire.link import Link
@@ -183,16 +183,9 @@ class Uplink:
     def _connect(self) -> None:
         factory = Factory.forProtocol(lambda: ConsoleLink(self))
         factory.noisy = False
-        self._connecting = self._endpoint().connect(factory)
+        way = endpoint(self._reactor, self._address, CONNECT_SECONDS)
+        self._connecting = way.connect(factory)
         self._connecting.addCallbacks(self._connected, self._unreachable)
-
-    def _endpoint(self) -> Any:
-        address = self._address
-        if isinstance(address, UnixAddress):
-            return UNIXClientEndpoint(self._reactor, address.path, CONNECT_SECONDS)
-        return HostnameEndpoint(
-            self._reactor, address.host, address.port, CONNECT_SECONDS
-        )
 
     def _connected(self, link: ConsoleLink) -> None:
         self._connecting = None

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from connmon import __version__
-from connmon.config import Node, UnixAddress
+from connmon.config import Node
 from connmon.daemon import peering
 from connmon.errors import ProtocolError
 from connmon.model.board import Board
@@ -25,6 +24,7 @@ from connmon.model.journal import Journal
 from connmon.model.records import Home
 from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP
 from connmon.wire import commands, exchange
+from connmon.wire.dialing import endpoint
 from connmon.wire.failing import in_words
 from connmon.wire.link import refusal
 from connmon.wire.traffic import CountedLink, Traffic
@@ -173,16 +173,9 @@ class Peer:
     def _connect(self) -> None:
         factory = Factory.forProtocol(lambda: PeerLink(self))
         factory.noisy = False
-        self._connecting = self._endpoint().connect(factory)
+        way = endpoint(self._reactor, self.address, CONNECT_SECONDS)
+        self._connecting = way.connect(factory)
         self._connecting.addCallbacks(self._connected, self._unreachable)
-
-    def _endpoint(self) -> Any:
-        address = self.address
-        if isinstance(address, UnixAddress):
-            return UNIXClientEndpoint(self._reactor, address.path, CONNECT_SECONDS)
-        return HostnameEndpoint(
-            self._reactor, address.host, address.port, CONNECT_SECONDS
-        )
 
     def _unreachable(self, failure: Failure) -> None:
         self._connecting = None

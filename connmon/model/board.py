@@ -196,8 +196,8 @@ class Board:
         self._sums.count(process, known, span, now)
         return True
 
-    def listed(self, home: Home, versions: Mapping[str, Standing]) -> list[str]:
-        """Which of these records of a home are lacking here, or are older here."""
+    def listed(self, versions: Mapping[str, Standing]) -> list[str]:
+        """Which of these records are lacking here, or are older here."""
         return [
             token
             for token, standing in versions.items()

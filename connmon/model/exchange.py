@@ -124,7 +124,7 @@ class Listener:
             return []
         if versions.home == teller:
             self._board.disowned(teller, versions.standings, now)
-        return self._board.listed(versions.home, versions.standings)
+        return self._board.listed(versions.standings)
 
     def records(self, records: tuple[Record, ...], now: float) -> None:
         """Whole records."""
