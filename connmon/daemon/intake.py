@@ -73,6 +73,8 @@ class NodeLink(CountedLink):
         super().__init__()
         self._node = node
         self._peer_name = "?"
+        #: Where they are, whichever of their links this is.
+        self._place = "?"
         self._credentials: Credentials | None = None
         self._role: str | None = None
         self._identity: Identity | None = None
@@ -94,8 +96,9 @@ class NodeLink(CountedLink):
         peer = self.transport.getPeer()
         if isinstance(peer, UNIXAddress):
             self._credentials = credentials(self.transport.getHandle())
-            self._peer_name = _by_unix(self._credentials)
+            self._peer_name = self._place = _by_unix(self._credentials)
         else:
+            self._place = peer.host
             self.transport.setTcpKeepAlive(True)
             self._peer_name = str(Address(peer.host, peer.port))
         self._expect_word(commands.GREETING_SECONDS)
@@ -185,7 +188,9 @@ class NodeLink(CountedLink):
         try:
             spoken = self._agreed(version, oldest, role, service)
             if role == commands.PEER:
-                self._meet(Home(node or "", incarnation or ""), settings or "")
+                self._meet(
+                    Home(node or "", incarnation or ""), software, settings or ""
+                )
         except ProtocolError as error:
             # A peer comes again and again: one line is enough.
             self._quiet = role == commands.PEER and not self._node.mesh.refused(
@@ -235,12 +240,14 @@ class NodeLink(CountedLink):
             )
         return spoken
 
-    def _meet(self, home: Home, settings: str) -> None:
+    def _meet(self, home: Home, version: str, settings: str) -> None:
         """Another node greets."""
         if not home.node or not home.incarnation:
             raise ProtocolError("a peer without node and incarnation")
         try:
-            self._teller = self._node.mesh.met(home, self._peer_name, settings, self)
+            self._teller = self._node.mesh.met(
+                home, self._place, version, settings, self
+            )
         except commands.NodeRefused as error:
             raise self._refusal(error) from None
         if self._teller is not None:

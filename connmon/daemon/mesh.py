@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from connmon import __version__
 from connmon.config import Service
+from connmon.daemon.oddities import PASSING_SECONDS, Oddities
 from connmon.daemon.peering import PassedOn
 from connmon.daemon.peers import Peer, Self
 from connmon.errors import ProtocolError
@@ -65,8 +66,9 @@ class Teller:
     """Another node, as it said it was over the link it opened."""
 
     home: Home
-    address: str
-    settings: str
+    place: str
+    version: str
+    since: float
     link: Incoming
     alive: Alive | None = None
 
@@ -95,8 +97,7 @@ class Mesh:
         self._tellers: dict[Home, Teller] = {}
         #: What was counted on links from other nodes that have ended, by name.
         self._passed: dict[str, Traffic] = {}
-        #: What is odd about each node, by its name; each was logged once.
-        self._remarks: dict[str, dict[str, str]] = {}
+        self._oddities = Oddities()
         #: Why each node was refused that came last, by the name it said.
         self._refused: dict[str, str] = {}
         self._began = self._ticked = self._swept = reactor.seconds()
@@ -170,9 +171,11 @@ class Mesh:
     # What other nodes say, over links of theirs.
 
     def met(
-        self, home: Home, address: str, settings: str, link: Incoming
+        self, home: Home, place: str, version: str, settings: str, link: Incoming
     ) -> Teller | None:
         """Another node opened a link; ``NodeRefused`` if it goes by this one's name.
+
+        ``place`` is where it is, the same for each of its links.
 
         ``None`` if it is this node itself, which learns that from the answer.
         """
@@ -180,11 +183,10 @@ class Mesh:
         if home == self._board.home:
             return None
         if home.node == self._this.name:
-            self._odd(
-                home.node, "twin", f"another daemon of that name, at {address}", now
-            )
+            text = f"another daemon of that name, at {place}"
+            self._odd(home.node, "twin", text, now, now + PASSING_SECONDS)
             raise NodeRefused(f"this node is called {home.node!r} too")
-        teller = Teller(home, address, settings, link)
+        teller = Teller(home, place, version, now, link)
         twins = [
             each
             for each in self._tellers.values()
@@ -217,7 +219,7 @@ class Mesh:
         if self._tellers.get(teller.home) is teller:
             del self._tellers[teller.home]
         if sum(each.home.node == name for each in self._tellers.values()) < 2:
-            self._even(name, "twins")
+            self._oddities.clear(name, "twins")
 
     def alive(self, teller: Teller, alive: Alive) -> None:
         """Its heartbeat."""
@@ -270,12 +272,12 @@ class Mesh:
             text = f"{peer.name} is listed at {peer.address}, which is this node"
             self._odd(self._this.name, "self", text, now)
             return "that address is this node's own"
-        self._even(self._this.name, "self")
+        self._oddities.clear(self._this.name, "self")
         if found != peer.name:
             text = f"its address is answered by node {printable(found)}"
             self._odd(peer.name, "name", text, now)
             return text
-        self._even(peer.name, "name")
+        self._oddities.clear(peer.name, "name")
         self._compare(peer.name, answer.get("settings") or "", now)
         return ""
 
@@ -294,13 +296,13 @@ class Mesh:
 
     def _twins(self, new: Teller, old: Teller, now: float) -> None:
         """Two daemons of one name are linked at once."""
-        text = f"two daemons of that name, at {old.address} and {new.address}"
+        text = f"two daemons of that name, at {old.place} and {new.place}"
         self._odd(new.home.node, "twins", text, now)
 
     def _compare(self, name: str, settings: str, now: float) -> None:
         """Remark on a node that was configured otherwise."""
         if not settings or settings == self._settings:
-            self._even(name, "settings")
+            self._oddities.clear(name, "settings")
             return
         mine, theirs = self._settings.split("\n"), settings.split("\n")
         differing = [f"it lacks {each!r}" for each in mine if each not in theirs]
@@ -308,17 +310,13 @@ class Mesh:
         text = printable(f"its configuration differs: {', '.join(differing)}"[:500])
         self._odd(name, "settings", text, now)
 
-    def _odd(self, name: str, kind: str, text: str, now: float) -> None:
+    def _odd(
+        self, name: str, kind: str, text: str, now: float, until: float | None = None
+    ) -> None:
         """Remark on a node, once for each text."""
-        known = self._remarks.setdefault(name, {})
-        if known.get(kind) != text:
-            known[kind] = text
+        if self._oddities.note(name, kind, text, until):
             self._journal.note(f"node {name}: {text}", now)
             _log.warn("node {node}: {text}", node=name, text=text)
-
-    def _even(self, name: str, kind: str) -> None:
-        """What was odd about a node is so no longer."""
-        self._remarks.get(name, {}).pop(kind, None)
 
     def _note(self, text: str, now: float) -> None:
         self._journal.note(text, now)
@@ -362,7 +360,7 @@ class Mesh:
             messages_sent=0,
             messages_received=0,
             version=__version__,
-            remarks=self._remarks_on(self._this.name),
+            remarks=self._oddities.of(self._this.name, now),
         )
 
     def _row(self, peer: Peer, now: float) -> NodeRow:
@@ -387,7 +385,7 @@ class Mesh:
             messages_sent=traffic.messages_sent,
             messages_received=traffic.messages_received,
             version=peer.version,
-            remarks=self._remarks_on(peer.name),
+            remarks=self._oddities.of(peer.name, now),
         )
 
     def _strangers(self, known: Iterable[str], now: float) -> list[NodeRow]:
@@ -401,8 +399,8 @@ class Mesh:
                 replace(
                     self._own_row(now),
                     node=teller.home.node,
-                    address=teller.address,
-                    since_seconds=0.0,
+                    address=teller.place,
+                    since_seconds=now - teller.since,
                     heard_seconds=self._heard_seconds(teller.home.node, now),
                     clients=teller.alive.clients if teller.alive else None,
                     consoles=teller.alive.consoles if teller.alive else None,
@@ -410,10 +408,10 @@ class Mesh:
                     bytes_received=traffic.bytes_received,
                     messages_sent=traffic.messages_sent,
                     messages_received=traffic.messages_received,
-                    version="",
+                    version=teller.version,
                     remarks=(
                         "not in this node's configuration, so it is told nothing",
-                        *self._remarks_on(teller.home.node),
+                        *self._oddities.of(teller.home.node, now),
                     ),
                 )
             )
@@ -441,9 +439,6 @@ class Mesh:
         return min(
             (age for home, age in ages.items() if home.node == name), default=None
         )
-
-    def _remarks_on(self, name: str) -> tuple[str, ...]:
-        return tuple(self._remarks.get(name, {}).values())
 
 
 def settings_of(service: Service) -> str:

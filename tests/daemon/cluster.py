@@ -168,7 +168,7 @@ class Network:
             reason = Failure(ConnectError(string="no route"))
             factory.clientConnectionFailed(machine, reason)
             return
-        address = IPv4Address("TCP", machine.name, 1)
+        address = IPv4Address("TCP", machine.name, 40_000 + len(self.wires))
         server = NodeFactory(self.nodes[place]).buildProtocol(None)
         client = factory.buildProtocol(address)
         self.wires.append((pair, Wire(server, client, address)))

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon import __version__
 from connmon.model.records import Counters
 from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP
 from connmon.wire import commands
@@ -356,7 +357,10 @@ class RemarkTests(MeshTestCase):
         self.network.client("b", "p1").report(a_report(0, out=2))
         self.network.pass_time(5.0)
         self.assertEqual([(1, 2, 0)], self.shown("a"))
-        self.assertIn("is told nothing", self.network.row("a", "b").remarks[0])
+        row = self.network.row("a", "b")
+        self.assertIn("is told nothing", row.remarks[0])
+        self.assertEqual(__version__, row.version)
+        self.assertTrue(3.0 < row.since_seconds < 5.1, row)
 
     def test_a_node_under_two_names(self) -> None:
         """It finds itself at another's address, and says so."""
@@ -387,6 +391,12 @@ class RemarkTests(MeshTestCase):
         self.assertTrue(self.logged("node a: another daemon of that name"))
         (remark,) = self.network.row("a", "a").remarks
         self.assertIn("another daemon of that name", remark)
+        self.network.pass_time(60.0)
+        self.assertEqual((remark,), self.network.row("a", "a").remarks)
+        self.network.kill("other")
+        self.network.pass_time(60.0)
+        self.assertEqual((), self.network.row("a", "a").remarks)
+        self.assertEqual(1, len(self.logged("node a: another daemon of that name")))
 
     def test_another_node_answers(self) -> None:
         """An address in the configuration that leads to the wrong node."""
