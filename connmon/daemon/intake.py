@@ -27,7 +27,7 @@ from connmon.wire import commands, exchange
 from connmon.wire.reports import decode_report
 from connmon.wire.traffic import CountedLink
 from connmon.wire.without_tls import amp
-from connmon.wording import printable
+from connmon.wording import is_word, printable
 
 _log = Logger(namespace="connmon.daemon")
 
@@ -242,8 +242,8 @@ class NodeLink(CountedLink):
 
     def _meet(self, home: Home, version: str, settings: str) -> None:
         """Another node greets."""
-        if not home.node or not home.incarnation:
-            raise ProtocolError("a peer without node and incarnation")
+        if not all(each and is_word(each) for each in home):
+            raise ProtocolError("a peer without a plain name and incarnation")
         try:
             self._teller = self._node.mesh.met(
                 home, self._place, version, settings, self

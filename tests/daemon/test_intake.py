@@ -102,6 +102,21 @@ class GreetingTests(NodeTestCase):
             self.assertEqual(f"links of role {role!r} are not served here", told)
             self.assertFalse(talk.is_open)
 
+    def test_a_peer_says_who_it_is_in_plain_words(self) -> None:
+        """Its name goes into the log, and into the nodes view, as it is."""
+        for name, incarnation in (
+            ("", "i1"),
+            ("b", ""),
+            ("b\x1b]0;x\x07", "i1"),
+            ("b c", "i1"),
+            ("b", "i\n1"),
+        ):
+            talk = self.talk()
+            told = talk.hello(commands.PEER, node=name, incarnation=incarnation)
+            self.assertEqual("a peer without a plain name and incarnation", told)
+            self.assertFalse(talk.is_open)
+        self.assertTrue(all(line.isprintable() for line in self.logged()))
+
     def test_what_was_sent_along_with_a_refused_greeting_is_not_heard(self) -> None:
         """A refusal is final, also for what came in the same read."""
         talk = self.talk()
