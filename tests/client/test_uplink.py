@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client import native
-from connmon.client.link import Destination, Uplink
+from connmon.client.link import SPREAD_SECONDS, Destination, Uplink
 from connmon.config import Address, AnyAddress, UnixAddress
 from connmon.model.ledger import Ledger
 from connmon.model.records import Identity
@@ -104,6 +104,25 @@ class WalkTests(UplinkTestCase):
         self.assertEqual(3, len(self.network.places))
         self.network.advance(LONGEST_PAUSE)
         self.assertEqual(4, len(self.network.places))
+
+    def test_processes_that_lost_a_node_together_come_upon_others_one_by_one(
+        self,
+    ) -> None:
+        """Each waits for a part of the half second in which they spread."""
+        waits = []
+        for _ in range(20):
+            self.setUp()
+            uplink = self.uplink()
+            link = self.network.attempts[-1].buildProtocol(None)
+            link.makeConnection(Transport())
+            uplink._route.arrived()
+            link.connectionLost(Failure(ConnectionDone()))
+            before = self.network.seconds()
+            while len(self.network.attempts) == 1:
+                self.network.advance(0.001)
+            waits.append(self.network.seconds() - before)
+        self.assertLessEqual(max(waits), SPREAD_SECONDS + 0.01)
+        self.assertGreater(max(waits) - min(waits), SPREAD_SECONDS / 4)
 
     def test_what_is_left_of_one_node_is_not_tried_as_another(self) -> None:
         """A name has two addresses; the first one works, and its link is lost."""

@@ -74,14 +74,23 @@ class Wire:
             FakeTransport(client, False, peerAddress=address),
         )
         self._told: set[Any] = set()
+        #: What is under way from each end, and when it arrives.
+        self._under_way: dict[Any, list[tuple[float, bytes]]] = {
+            end: [] for end in self._ends
+        }
         server.makeConnection(self._ends[0])
         client.makeConnection(self._ends[1])
 
-    def pump(self, blocked: bool) -> bool:
+    def pump(self, blocked: bool, now: float, latency: float) -> bool:
         """Deliver, unless nothing passes now; whether anything happened."""
         happened = False
         for end, other in (self._ends, self._ends[::-1]):
-            data = b"" if blocked else end.getOutBuffer()
+            under_way = self._under_way[end]
+            if not blocked and (sent := end.getOutBuffer()):
+                under_way.append((now + latency, sent))
+            data = b""
+            while not blocked and under_way and under_way[0][0] <= now:
+                data += under_way.pop(0)[1]
             if data and other not in self._told:
                 other.bufferReceived(data)
                 happened = True
@@ -138,6 +147,8 @@ class Network:
         self.machines: dict[str, Machine] = {}
         self.wires: list[tuple[frozenset[str], Wire]] = []
         self.cut: set[frozenset[str]] = set()
+        #: Between two machines, in seconds one way.
+        self.latency: dict[frozenset[str], float] = {}
 
     def start(
         self, name: str, of: Service, at: str = "", incarnation: str = ""
@@ -202,7 +213,9 @@ class Network:
                     for each in pair
                     if each in self.machines
                 )
-                moved = wire.pump(pair in self.cut or stopped) or moved
+                blocked = pair in self.cut or stopped
+                latency = self.latency.get(pair, 0.0)
+                moved = wire.pump(blocked, self.clock.seconds(), latency) or moved
             if not moved:
                 return
 

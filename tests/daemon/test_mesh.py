@@ -11,6 +11,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon import __version__
+from connmon.daemon.mesh import SWEEP_SECONDS
 from connmon.model.records import Counters
 from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP
 from connmon.wire import commands
@@ -157,11 +158,15 @@ class SharingTests(MeshTestCase):
 
     def test_a_stop_says_nothing_of_the_processes(self) -> None:
         """They go to another node, and are never shown as gone meanwhile."""
-        self.network.client("a", "p1").report(a_report(0, out=2))
+        client = self.network.client("a", "p1")
+        client.report(a_report(0, out=2))
         self.network.pass_time(1.0)
         node = self.network.nodes["a"]
         for link in list(node.links):
             link.dismiss()
+        # Its end may be noticed before the peers are left.
+        client.pump.flush()
+        self.network.flush()
         node.mesh.stop()
         self.network.flush()
         del self.network.nodes["a"]
@@ -193,6 +198,16 @@ class FailureTests(MeshTestCase):
         self.network.pass_time(62.0)
         self.assertEqual([(0, 0, 0)] * 2, self.shown("b", "c"))
         self.assertTrue(self.logged("gave up 1 processes of a, not heard"))
+
+    def test_two_far_apart_do_not_keep_a_dead_node_alive_between_them(self) -> None:
+        """What each has of it from the other is as old as it was, and the way long."""
+        self.network.latency[frozenset("ab")] = 0.75
+        self.network.client("c", "p1").report(a_report(0, out=2))
+        self.network.pass_time(8.0)
+        self.assertEqual([(1, 2, 0)] * 3, self.shown())
+        self.network.kill("c")
+        self.network.pass_time(60.0 + SWEEP_SECONDS + 5.0)
+        self.assertEqual([(0, 0, 0)] * 2, self.shown("a", "b"))
 
     def test_a_process_that_moved_is_shown_once(self) -> None:
         """Its node may still believe it is its own."""
@@ -316,6 +331,8 @@ class RemarkTests(MeshTestCase):
         self.assertEqual(REFUSED, row.state)
         self.assertEqual("this node is of service 'other', not 'default'", row.reason)
         self.assertEqual(1, len(self.logged("node b is refused")))
+        tried = [pair for pair, _ in self.network.wires if pair == frozenset("ab")]
+        self.assertTrue(10 <= len(tried) <= 14, len(tried))
         self.network.client("a", "p1").report(a_report(0, out=2))
         self.assertEqual([(1, 2, 0)], self.shown("a"))
 
