@@ -19,7 +19,8 @@ from connmon import __version__
 from connmon.config import Address
 from connmon.daemon.credentials import Credentials, credentials
 from connmon.daemon.feeds import Feeds, Subscription
-from connmon.daemon.mesh import Mesh, Teller
+from connmon.daemon.mesh import Mesh
+from connmon.daemon.tellers import Teller
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
 from connmon.model.records import Home, Identity

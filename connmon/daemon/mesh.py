@@ -2,23 +2,23 @@
 
 Each node tells every other one over a link it opened itself (``connmon.daemon.peers``),
 and is told over those that the others open (``connmon.daemon.intake``). Here is what
-both have in common: who is who, what is odd about it, and the view of the nodes.
+both have in common: who is who, whether this node was awake, and what is odd.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from twisted.logger import Logger
 
-from connmon import __version__
 from connmon.config import Service
 from connmon.daemon.oddities import PASSING_SECONDS, Oddities
 from connmon.daemon.peering import PassedOn
 from connmon.daemon.peers import Peer, Self
+from connmon.daemon.roster import Roster
+from connmon.daemon.tellers import Incoming, Teller, Tellers
 from connmon.errors import ProtocolError
 from connmon.model.board import Board
 from connmon.model.exchange import (
@@ -32,9 +32,8 @@ from connmon.model.exchange import (
 )
 from connmon.model.journal import Journal, Remark
 from connmon.model.records import Home, Record
-from connmon.model.summary import UP, Frame, NodeRow, NodesFrame
+from connmon.model.summary import UP, Frame, NodesFrame
 from connmon.wire.commands import CLIENT, CONSOLE, NodeRefused
-from connmon.wire.traffic import Traffic
 from connmon.wording import printable
 
 TICK_SECONDS = 1.0
@@ -52,27 +51,6 @@ MOST_REFUSED = 100
 _log = Logger(namespace="connmon.daemon")
 
 
-class Incoming(Protocol):
-    """A link that another node opened to this one."""
-
-    traffic: Traffic
-
-    def hang_up(self) -> None:
-        """End it."""
-
-
-@dataclass(slots=True)
-class Teller:
-    """Another node, as it said it was over the link it opened."""
-
-    home: Home
-    place: str
-    version: str
-    since: float
-    link: Incoming
-    alive: Alive | None = None
-
-
 class Mesh:
     """All other nodes of the service."""
 
@@ -82,7 +60,6 @@ class Mesh:
         """Know the other nodes by the configuration; ``start`` begins to reach them."""
         self.present: Counter[str] = Counter()
         self._reactor = reactor
-        self._service = service
         self._board = board
         self._journal = journal
         self._listener = Listener(board, journal)
@@ -94,13 +71,21 @@ class Mesh:
             for each in service.nodes
             if each.name != name
         ]
-        self._tellers: dict[Home, Teller] = {}
-        #: What was counted on links from other nodes that have ended, by name.
-        self._passed: dict[str, Traffic] = {}
+        self._tellers = Tellers()
         self._oddities = Oddities()
         #: Why each node was refused that came last, by the name it said.
         self._refused: dict[str, str] = {}
-        self._began = self._ticked = self._swept = reactor.seconds()
+        self._ticked = self._swept = reactor.seconds()
+        self._roster = Roster(
+            service,
+            self._this,
+            began=self._ticked,
+            peers=self._peers,
+            tellers=self._tellers,
+            oddities=self._oddities,
+            homes=board.homes,
+            census=self.census,
+        )
         self._timer: Any = None
 
     # Life.
@@ -134,7 +119,7 @@ class Mesh:
             return True
         self._ticked = now
         self._note(f"node {self._this.name} was stopped for {late:.0f} seconds", now)
-        for teller in list(self._tellers.values()):
+        for teller in self._tellers:
             teller.link.hang_up()
         for peer in self._peers:
             peer.hang_up("this node was stopped")
@@ -187,19 +172,10 @@ class Mesh:
             self._odd(home.node, "twin", text, now, now + PASSING_SECONDS)
             raise NodeRefused(f"this node is called {home.node!r} too")
         teller = Teller(home, place, version, now, link)
-        twins = [
-            each
-            for each in self._tellers.values()
-            if each.home.node == home.node and each.home != home
-        ]
-        before = self._tellers.get(home)
-        if before is not None:
-            before.link.hang_up()
-        self._tellers[home] = teller
+        self._tellers.add(teller)
         self._refused.pop(home.node, None)
         self._board.homes.heard(home, now)
-        for each in twins:
-            self._twins(teller, each, now)
+        self._look_for_twins(home.node, now)
         self._compare(home.node, settings, now)
         return teller
 
@@ -214,12 +190,8 @@ class Mesh:
 
     def left(self, teller: Teller) -> None:
         """Another node's link ended."""
-        name = teller.home.node
-        self._passed.setdefault(name, Traffic()).add(teller.link.traffic)
-        if self._tellers.get(teller.home) is teller:
-            del self._tellers[teller.home]
-        if sum(each.home.node == name for each in self._tellers.values()) < 2:
-            self._oddities.clear(name, "twins")
+        self._tellers.remove(teller)
+        self._look_for_twins(teller.home.node, self._reactor.seconds())
 
     def alive(self, teller: Teller, alive: Alive) -> None:
         """Its heartbeat."""
@@ -229,7 +201,7 @@ class Mesh:
     def digest(self, teller: Teller, digest: Digest) -> Differences:
         """What it has; the answer says what differs here."""
         self._heard(teller)
-        return self._listener.digest(teller.home, digest, self._tellers.keys())
+        return self._listener.digest(teller.home, digest, self._tellers.homes)
 
     def versions(self, teller: Teller, versions: Versions) -> list[str]:
         """Its list of a home; the answer says which records are wanted."""
@@ -294,10 +266,14 @@ class Mesh:
 
     # What is odd.
 
-    def _twins(self, new: Teller, old: Teller, now: float) -> None:
-        """Two daemons of one name are linked at once."""
-        text = f"two daemons of that name, at {old.place} and {new.place}"
-        self._odd(new.home.node, "twins", text, now)
+    def _look_for_twins(self, name: str, now: float) -> None:
+        """Two daemons of one name may be linked at once."""
+        tellers = self._tellers.named(name)
+        if len(tellers) > 1:
+            places = " and ".join(each.place for each in tellers)
+            self._odd(name, "twins", f"two daemons of that name, at {places}", now)
+        else:
+            self._oddities.clear(name, "twins")
 
     def _compare(self, name: str, settings: str, now: float) -> None:
         """Remark on a node that was configured otherwise."""
@@ -331,114 +307,8 @@ class Mesh:
         return replace(frame, nodes_up=count - len(down), nodes=count, down=down)
 
     def frame(self) -> NodesFrame:
-        """The nodes view: this one, those of the configuration, and any others."""
-        now = self._reactor.seconds()
-        rows = {self._this.name: self._own_row(now)}
-        rows.update((each.name, self._row(each, now)) for each in self._peers)
-        listed = [rows[node.name] for node in self._service.nodes]
-        return NodesFrame(
-            self._service.name,
-            self._this.name,
-            tuple(listed + self._strangers(rows.keys(), now)),
-        )
-
-    def _own_row(self, now: float) -> NodeRow:
-        clients, consoles = self.census()
-        return NodeRow(
-            node=self._this.name,
-            address=str(self._this.hostname),
-            state=UP,
-            reason="",
-            since_seconds=now - self._began,
-            heard_seconds=0.0,
-            clients=clients,
-            consoles=consoles,
-            agreed_seconds=None,
-            lag_seconds=None,
-            bytes_sent=0,
-            bytes_received=0,
-            messages_sent=0,
-            messages_received=0,
-            version=__version__,
-            remarks=self._oddities.of(self._this.name, now),
-        )
-
-    def _row(self, peer: Peer, now: float) -> NodeRow:
-        agreed = peer.rule.agreed
-        traffic = peer.traffic()
-        traffic.add(self._incoming(peer.name))
-        # Of one that is not up nobody knows whether they have left it yet.
-        alive = self._alive(peer.name) if peer.state == UP else None
-        return NodeRow(
-            node=peer.name,
-            address=str(peer.address),
-            state=peer.state,
-            reason=printable(peer.reason),
-            since_seconds=now - peer.since,
-            heard_seconds=self._heard_seconds(peer.name, now),
-            clients=None if alive is None else alive.clients,
-            consoles=None if alive is None else alive.consoles,
-            agreed_seconds=None if agreed is None else now - agreed,
-            lag_seconds=peer.lag,
-            bytes_sent=traffic.bytes_sent,
-            bytes_received=traffic.bytes_received,
-            messages_sent=traffic.messages_sent,
-            messages_received=traffic.messages_received,
-            version=peer.version,
-            remarks=self._oddities.of(peer.name, now),
-        )
-
-    def _strangers(self, known: Iterable[str], now: float) -> list[NodeRow]:
-        """Nodes that link themselves here and are not in this one's configuration."""
-        rows = []
-        for teller in self._tellers.values():
-            if teller.home.node in known:
-                continue
-            traffic = self._incoming(teller.home.node)
-            rows.append(
-                replace(
-                    self._own_row(now),
-                    node=teller.home.node,
-                    address=teller.place,
-                    since_seconds=now - teller.since,
-                    heard_seconds=self._heard_seconds(teller.home.node, now),
-                    clients=teller.alive.clients if teller.alive else None,
-                    consoles=teller.alive.consoles if teller.alive else None,
-                    bytes_sent=traffic.bytes_sent,
-                    bytes_received=traffic.bytes_received,
-                    messages_sent=traffic.messages_sent,
-                    messages_received=traffic.messages_received,
-                    version=teller.version,
-                    remarks=(
-                        "not in this node's configuration, so it is told nothing",
-                        *self._oddities.of(teller.home.node, now),
-                    ),
-                )
-            )
-        return rows
-
-    def _incoming(self, name: str) -> Traffic:
-        """What passed over the links that a node opened."""
-        whole = Traffic()
-        whole.add(self._passed.get(name, Traffic()))
-        for teller in self._tellers.values():
-            if teller.home.node == name:
-                whole.add(teller.link.traffic)
-        return whole
-
-    def _alive(self, name: str) -> Alive | None:
-        """The last heartbeat of a node, while it is linked."""
-        for teller in self._tellers.values():
-            if teller.home.node == name:
-                return teller.alive
-        return None
-
-    def _heard_seconds(self, name: str, now: float) -> float | None:
-        """How long ago anyone heard a node, whichever start of it."""
-        ages = self._board.homes.ages(now)
-        return min(
-            (age for home, age in ages.items() if home.node == name), default=None
-        )
+        """The nodes view."""
+        return self._roster.frame(self._reactor.seconds())
 
 
 def settings_of(service: Service) -> str:
