@@ -5,6 +5,7 @@
 # make hosts   connmon inside real servers, workers and loops: gunicorn, uWSGI, Celery, ...
 #              (needs a C compiler and the headers of the Python; see docs/hosts.rst)
 # make bench   what connmon costs, beside its rivals (see benchmarks/README.rst)
+# make picture docs/screen.svg, which the README shows, from the demo; takes 80 seconds
 # make pypy    the client's and the model's tests on a PyPy fetched from Debian
 # make clean   remove all of the above
 #
@@ -35,7 +36,7 @@ WARNINGS := error,ignore:This process (pid=:DeprecationWarning
 
 SEEN := $(filter-out connmon twisted build dist %.egg-info,$(wildcard *))
 
-.PHONY: demo test suite check matrix hosts bench pypy clean
+.PHONY: demo test suite check matrix hosts bench picture pypy clean
 .NOTPARALLEL:
 
 demo: $(DEMO)/.installed
@@ -75,6 +76,9 @@ $(HOSTS)/threadless: | $(HOSTS)/.installed
 
 bench: $(BENCH)/.installed
 	@exec $(BENCH)/bin/python -m benchmarks $(ARGS)
+
+picture: $(TEST)/.installed
+	@$(TEST)/bin/python docs/picture.py docs/screen.svg
 
 pypy:
 	@.ci/pypy

@@ -110,7 +110,7 @@ class Cluster:
         return at
 
     def look(self, name: str, view: str) -> dict[str, Any]:
-        """A frame of a node."""
+        """A frame of a node: its head, and its rows."""
         found: dict[str, Any] = self.console.ask(
             "look", address=self.addresses[name], view=view
         )
@@ -121,7 +121,7 @@ class Cluster:
         return {
             name: {
                 row["node"]: {key: row[key] for key in row if _is_traffic(key)}
-                for row in self.look(name, NODES_VIEW)["nodes"]
+                for row in self.look(name, NODES_VIEW)["rows"]
                 if row["node"] != name
             }
             for name in self.daemons
@@ -136,7 +136,7 @@ class Cluster:
             return all(
                 row["agreed_seconds"] is not None and row["agreed_seconds"] < passed
                 for name in self.daemons
-                for row in self.look(name, NODES_VIEW)["nodes"]
+                for row in self.look(name, NODES_VIEW)["rows"]
                 if row["node"] in self.daemons and row["node"] != name
             )
 
@@ -401,11 +401,11 @@ def reconnect(count: int, seconds: float) -> dict[str, Any]:
 
 def _end(frame: Mapping[str, Any]) -> dict[str, int]:
     """What a board shows at the end: the totals, and the sums of its rows."""
-    rows = frame["programs"]
+    head, rows = frame["head"], frame["rows"]
     return {
-        "processes": frame["processes"]["current"],
-        "most": frame["processes"]["maximum"],
-        "stale": frame["stale"],
+        "processes": head["processes"]["current"],
+        "most": head["processes"]["maximum"],
+        "stale": head["stale"],
         "of rows": sum(each["nproc"] for each in rows),
         "most of rows": sum(each["maxnproc"] for each in rows),
     }
@@ -517,7 +517,7 @@ def shares(count: int, among: int) -> list[int]:
 
 def counts(frame: Mapping[str, Any]) -> tuple[int, int]:
     """Processes of a frame, and how many of them are stale."""
-    return frame["processes"]["current"], frame["stale"]
+    return frame["head"]["processes"]["current"], frame["head"]["stale"]
 
 
 def cpu(pid: int) -> float:

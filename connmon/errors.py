@@ -23,3 +23,10 @@ class ProtocolError(ConnmonError):
 
 class OutOfTurn(ConnmonError):
     """Our own mistake: a rule was told of something that cannot happen in its state."""
+
+
+class QueryError(ConnmonError):
+    """The viewer's mistake: a filter, field or view that cannot be asked for.
+
+    The text names the piece and says what was expected.
+    """

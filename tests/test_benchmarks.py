@@ -14,10 +14,11 @@ from sqlalchemy.pool import QueuePool
 from twisted.trial.unittest import SynchronousTestCase
 
 import benchmarks
-from benchmarks import footprint, mesh, report, results, tail, wire
+from benchmarks import console, footprint, mesh, report, results, tail, wire
 from benchmarks.inside.clocking import Clocked, percentiles
 from benchmarks.overhead import Measured
 from benchmarks.results import Target
+from benchmarks.terminal import Picture
 
 #: Where the benchmarks are seen from: beside connmon, or where it is installed.
 PLACE = Path(benchmarks.__file__).parents[1]
@@ -258,6 +259,139 @@ class MeshTests(SynchronousTestCase):
         self.assertEqual([4, 3, 3], mesh.shares(10, 3))
 
 
+class PictureTests(SynchronousTestCase):
+    """What is read off a console's screen."""
+
+    HEADING = "  HOST▾  PROGRAM   NPROC  CONN CKOUT MAXNPROC"
+
+    def picture(
+        self, *rows: str, place: str, heading: str = HEADING, where: str = ""
+    ) -> Picture:
+        """A screen with these rows, below a header of four lines and maybe a place."""
+        header = ["connmon", "Hosts 1", "Waiting -", " OK"] + [where] * bool(where)
+        lines = [*header, heading, *rows, "", f"F1Help  {place}"]
+        return Picture([f"{line:50}" for line in lines])
+
+    def programs(self, *counts: int, cursor: int = 0, alerts: int = 0) -> Picture:
+        """Programs with so many connections, the first of them with an alert."""
+        rows = [
+            f"{'*' if n < alerts else ' '}{'>' if n == cursor else ' '}"
+            f"h{n:5}  nova-api     1 {count:5}     0        1"
+            for n, count in enumerate(counts)
+        ]
+        return self.picture(*rows, place=f"1-{len(rows)} of 900")
+
+    def test_place(self) -> None:
+        """The last line says which rows are seen; a prompt does not."""
+        for said, wanted in (
+            ("1-2 of 2", (1, 2, 2)),
+            ("34-66 of 1000 (10000 in all)", (34, 66, 1000)),
+            ("0-0 of 0", (0, 0, 0)),
+            ("Filter: 1-2 of", (0, 0, 0)),
+        ):
+            self.assertEqual(wanted, self.picture(place=said).place)
+
+    def test_heading(self) -> None:
+        """A view is known by a whole word of its heading, sorted by or not."""
+        picture = self.programs(2)
+        self.assertEqual(4, picture.heading("MAXNPROC"))
+        for word in ("PROC", "PROGRAMS", "Hosts"):
+            self.assertIsNone(picture.heading(word))
+        lower = self.picture(
+            "  1",
+            heading=" \N{BLACK DOWN-POINTING SMALL TRIANGLE}UP CONN",
+            where=" programs > h1",
+            place="1-1 of 1",
+        )
+        self.assertEqual(5, lower.heading("UP"))
+
+    def test_rows(self) -> None:
+        """A table is there once it has all rows that the last line speaks of."""
+        self.assertTrue(self.programs(2, 3).is_full("MAXNPROC"))
+        self.assertFalse(self.programs(2, 3).is_full("UP"))
+        waiting = self.picture("  h1", place="1-2 of 2")
+        self.assertFalse(waiting.is_full("MAXNPROC"))
+        self.assertFalse(self.picture(place="0-0 of 0").is_full("MAXNPROC"))
+
+    def test_figures(self) -> None:
+        """A column ends where its name does, and the cursor is where its sign is."""
+        picture = self.programs(2, 13, cursor=1)
+        self.assertEqual(["2", "13"], picture.column("MAXNPROC", "CONN"))
+        self.assertEqual(["1", "1"], picture.column("MAXNPROC", "NPROC"))
+        self.assertEqual(1, picture.cursor("MAXNPROC"))
+
+    def test_sorted(self) -> None:
+        """Alerts come before all others, and either are sorted by themselves."""
+        before = self.programs(2)
+        for picture, wanted in (
+            (self.programs(8, 8, 7), True),
+            (self.programs(3, 2, 8, alerts=2), True),
+            (self.programs(2, 3, 8, alerts=2), False),
+            (self.programs(7, 8), False),
+            (self.picture(place="1-2 of 2"), False),
+        ):
+            self.assertEqual(wanted, console._sorted(before, picture))
+
+    def test_moved(self) -> None:
+        """Down is done when the cursor is one row lower, and not by anything else."""
+        at = [self.programs(2, 3, 4, cursor=row) for row in range(3)]
+        self.assertTrue(console._cursor_moved(at[0], at[1]))
+        self.assertFalse(console._cursor_moved(at[0], at[0]))
+        self.assertFalse(console._cursor_moved(at[0], at[2]))
+
+
+class ConsoleTests(SynchronousTestCase):
+    """What follows from what a console took."""
+
+    def found(self) -> console.Found:
+        """A console that is fast, but for one key."""
+        screen = {"console": 0.02, "node": 0.01, "pictures": 2.0, "written": 1500.4}
+        screen |= {"received": 30_000.0, "memory": 41e6}
+        return console.Found(
+            screens={"programs": screen, "hosts": {**screen, "memory": 43e6}},
+            keys={"taken": {"Down": [0.004], "End": [0.06, 0.02]}, "memory": 42e6},
+            starts={"cpu": [0.2, 0.3, 0.25], "wall": [0.3], "memory": [40e6]},
+        )
+
+    def test_percentile(self) -> None:
+        """It is a value that was seen, and few exceed it."""
+        self.assertEqual(95, console.percentile(range(1, 101), 95))
+        self.assertEqual(7, console.percentile([7], 95))
+        self.assertEqual(2, console.percentile([2, 1], 95))
+
+    def test_rows(self) -> None:
+        """Shares, bytes a second, milliseconds and megabytes."""
+        found = self.found()
+        self.assertEqual(
+            ["programs", "2.0%", "1.0%", "2.0", "1,500", "30,000", "41.0"],
+            console.screen_row("programs", found.screens["programs"]),
+        )
+        self.assertEqual(
+            ["End", "40.0", "60.0", "60.0", "2"],
+            console.key_row("End", found.keys["taken"]["End"]),
+        )
+        self.assertEqual(
+            ["CPU ms", "250", "300", "3"], console.start_rows(found.starts)[0]
+        )
+
+    def test_targets(self) -> None:
+        """The slowest key counts, and the most memory of any console."""
+        found = console.targets(self.found())
+        self.assertEqual([0.02, 60.0, 0.25, 43.0], [each.found for each in found])
+        self.assertIn("End", found[1].what)
+
+    def test_not_to_be_had(self) -> None:
+        """A view that a console does not get has a line that says so."""
+        self.assertEqual("not to be had", console.json_row("pools", "no")[1])
+
+    def test_script(self) -> None:
+        """Each key is there once, all that a viewer moves about with among them."""
+        names = [key.name for key in console.script(console.QUICK)]
+        self.assertEqual(len(names), len(set(names)))
+        for wanted in ("Down", "PgDn", "End", "2: hosts", "Enter: processes"):
+            self.assertIn(wanted, names)
+
+
 class RunTests(SynchronousTestCase):
     """Real runs, far too short to mean anything."""
 
@@ -310,3 +444,19 @@ class RunTests(SynchronousTestCase):
         targets: list[list[str]] = left["targets"]  # type: ignore[assignment]
         kept = [kept for what, *_, kept in targets if "processes" in what]
         self.assertEqual(["yes", "yes"], kept)
+
+    def test_console(self) -> None:
+        """A console shows all views on a terminal, and answers each key."""
+        left = self.run_briefly("console", "--quick", "--look", "1", "--rounds", "1")
+        rows: list[list[str]] = left["rows"]  # type: ignore[assignment]
+        self.assertEqual([*console.VIEW_KEYS], [row[0] for row in rows][:4])
+        for row in rows:
+            self.assertTrue(all(row), row)
+        raw: dict[str, Any] = left["raw"]  # type: ignore[assignment]
+        for each in raw["json"].values():
+            self.assertGreater(each["rows"], 0)
+        window, whole = (
+            next(each for name, each in raw["sent"].items() if part in name)
+            for part in ("checkouts, a screen", "checkouts, all, 1,000")
+        )
+        self.assertLess(window["rows"], whole["rows"])

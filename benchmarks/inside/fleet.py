@@ -29,11 +29,14 @@ from connmon.client.link import Destination, Uplink
 from connmon.config import Address, parse_address
 from connmon.model.ledger import NOT_IDLE, Ledger
 from connmon.model.records import OUT, Identity, PoolFacts
-from connmon.model.summary import Frame
+from connmon.views.frame import Frame
+from connmon.views.query import Query
+from connmon.views.schema import PROGRAMS as PROGRAMS_VIEW
 from connmon.wire import commands
 from connmon.wire.exchange import encode_deltas
-from connmon.wire.frames import decode_frame, decode_nodes
+from connmon.wire.frames import decode_feed
 from connmon.wire.link import Link
+from connmon.wire.queries import encode_queries
 
 CONNECTIONS = 4
 """Of each process."""
@@ -181,18 +184,20 @@ class _Fleet:
 
 
 class _Looker(Link):
-    """A console: shows all frames it is sent to ``see``."""
+    """A console: shows all frames of one view that it is sent to ``see``."""
 
-    def __init__(self, view: str, interval: float, see: Callable[[Any], None]) -> None:
+    def __init__(
+        self, view: str, interval: float, see: Callable[[Frame], None]
+    ) -> None:
         super().__init__()
         self._view, self._interval, self._see = view, interval, see
 
     def opened(self) -> None:
-        """Greet, and ask for the view."""
+        """Greet, and ask for the whole view."""
         asked = self.callRemote(
             commands.Hello,
             version=commands.VERSION,
-            oldest=commands.OLDEST_VERSION,
+            oldest=commands.OLDEST[commands.CONSOLE],
             role=commands.CONSOLE,
             service="",
             software="benchmark",
@@ -203,25 +208,29 @@ class _Looker(Link):
     def _welcomed(self, answer: object) -> Any:
         self.greeted()
         return self.callRemote(
-            commands.Subscribe, view=self._view, interval=self._interval
+            commands.Subscribe,
+            queries=encode_queries([Query(self._view)]),
+            interval=self._interval,
+            number=1,
         )
 
     @commands.Feed.responder
-    def feed(self, payload: bytes, view: str | None = None) -> dict[str, Any]:
+    def feed(self, payload: bytes, number: int) -> dict[str, Any]:
         """A frame."""
-        is_nodes = self._view == commands.NODES
-        self._see(decode_nodes(payload) if is_nodes else decode_frame(payload))
+        (frame,) = decode_feed(payload)
+        self._see(frame)
         return {}
 
 
 def _look(address: str, view: str) -> Deferred[Any]:
-    """The next frame of a view of a node."""
+    """The next frame of a view of a node: its head, and its rows by name."""
     found: Deferred[Any] = Deferred()
 
-    def see(frame: Any) -> None:
+    def see(frame: Frame) -> None:
         if not found.called:
             link.addCallback(lambda it: it.hang_up() or it)
-            found.callback(asdict(frame))
+            rows = [dict(zip(frame.fields, row, strict=True)) for row in frame.rows]
+            found.callback({"head": asdict(frame.head), "rows": rows})
 
     link = _open(address, partial(_Looker, view, commands.MAX_FEED_SECONDS, see))
     link.addErrback(found.errback)
@@ -244,11 +253,12 @@ def _watch(address: str, interval: float) -> Deferred[Any]:
     kept = _SEEN.setdefault(address, [])
 
     def see(frame: Frame) -> None:
-        kept.append((time.monotonic(), frame.processes.current, frame.stale))
+        head = frame.head
+        kept.append((time.monotonic(), head.processes.current, head.stale))
 
-    return _open(
-        address, partial(_Looker, commands.PROGRAMS, interval, see)
-    ).addCallback(lambda link: None)
+    return _open(address, partial(_Looker, PROGRAMS_VIEW, interval, see)).addCallback(
+        lambda link: None
+    )
 
 
 def _seen(address: str, since: float) -> list[tuple[float, int, int]]:

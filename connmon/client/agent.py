@@ -57,7 +57,7 @@ class Agent:
         self._begin()
 
     def _begin(self) -> None:
-        self.ledger = Ledger(self._wake, owner_name)
+        self.ledger = Ledger(self._wake, owner_name, time.monotonic())
         self._uplinks: list[Uplink] = []
         self._begun = False
         self.pid = os.getpid()

@@ -227,7 +227,7 @@ class Uplink:
         return self._call(
             commands.Hello,
             version=commands.VERSION,
-            oldest=commands.OLDEST_VERSION,
+            oldest=commands.OLDEST[commands.CLIENT],
             role=commands.CLIENT,
             service=self._service,
             software=__version__,

@@ -8,123 +8,168 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, fields
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from connmon.console import nodes, programs
-from connmon.console.text import UNICODE, Glyphs, Line, clean
-from connmon.model.summary import (
-    AnyFrame,
-    Frame,
-    Gauge,
-    NodeRow,
-    NodesFrame,
-    ProgramRow,
-)
+from connmon.console import clock, header, table
+from connmon.console.choices import Choices
+from connmon.console.line import clipped
+from connmon.console.text import UNICODE, Glyphs, Line, Style, clean
+from connmon.views.frame import Frame, Gauge, Head, Row
+from connmon.views.schema import EVENTS, PROGRAMS, VIEWS, Kind
+
+_DIGITS = {"lag_seconds": 6}
+"""Decimals of what may be of microseconds; all else has three."""
 
 
-def as_json(frame: AnyFrame, time: float) -> str:
+_WORST = 500
+"""Characters of what is worst, in a log."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How plain text is written: no wider than ``width``, ``None`` for no limit."""
+
+    width: int | None = None
+    choices: Choices = field(default_factory=Choices)
+    glyphs: Glyphs = UNICODE
+
+
+def as_json(frame: Frame, time: float) -> str:
     """Return a view at ``time`` (Unix seconds) as one line of JSON."""
-    head = {"time": _rounded(time), "service": frame.service, "node": frame.node}
-    rest = _nodes(frame) if isinstance(frame, NodesFrame) else _programs(frame)
-    return json.dumps({**head, **rest}, ensure_ascii=True, allow_nan=False)
+    head = frame.head
+    told: dict[str, object] = {
+        "time": _rounded(time),
+        "service": head.service,
+        "node": head.node,
+    }
+    if frame.view == PROGRAMS:
+        told |= _totals(head)
+    names = _names(frame)
+    told[frame.view] = [
+        dict(zip(names, _values(frame, row, time), strict=True)) for row in frame.rows
+    ]
+    if frame.view == PROGRAMS:
+        told |= _rest(head)
+    told["count"] = frame.count
+    return json.dumps(told, ensure_ascii=True, allow_nan=False)
 
 
-def csv_header(frame: AnyFrame) -> str:
+def csv_header(frame: Frame) -> str:
     """Return the line of the view's column names, ended as RFC 4180 has it."""
-    kind = NodeRow if isinstance(frame, NodesFrame) else ProgramRow
-    return _csv([("time", *(field.name for field in fields(kind)))])
+    names = _names(frame)
+    return _csv([names if frame.view == EVENTS else ["time", *names]])
 
 
-def as_csv(frame: AnyFrame, time: float) -> str:
-    """Return one line for each row, each stamped with ``time``; maybe none."""
-    rows = (
-        [{**_node(row), "remarks": "; ".join(row.remarks)} for row in frame.nodes]
-        if isinstance(frame, NodesFrame)
-        else [_program(row) for row in frame.programs]
-    )
-    return _csv([(_rounded(time), *row.values()) for row in rows])
+def as_csv(frame: Frame, time: float) -> str:
+    """Return one line for each row, each stamped with ``time``; maybe none.
+
+    Events have a time of their own instead. Several texts in one value are parted by
+    ``; ``, several numbers by blanks.
+    """
+    own = frame.view == EVENTS
+    stamp = [] if own else [_rounded(time)]
+    return _csv([[*stamp, *_values(frame, row, time)] for row in frame.rows])
 
 
 def as_text(
-    frame: AnyFrame, time: float, *, first: bool = True, glyphs: Glyphs = UNICODE
+    frame: Frame, time: float, *, first: bool = True, look: Look | None = None
 ) -> str:
-    """Return totals and table to be read by people, without any cut or escape.
+    """Return totals and table to be read by people.
 
     All ticks but the first begin with a blank line.
     """
-    moment = datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S")
-    name = clean(f"connmon {frame.service}@{frame.node}", glyphs=glyphs)
-    parts = [name, moment]
-    if isinstance(frame, NodesFrame):
-        summary, table = nodes.totals(frame), _nodes_table(frame, glyphs)
-    else:
-        summary, table = programs.totals(frame, None), _programs_table(frame, glyphs)
-        parts += [clean(each, glyphs=glyphs) for each in programs.cluster(frame)[:1]]
-    text = ["  ".join(parts), summary, *map(_plain, table)]
-    return ("" if first else "\n") + "".join(f"{line}\n" for line in text)
+    look = look or Look()
+    moment = clock.told(time, clock.DATE_AND_TIME)
+    head = frame.head
+    name = clean(f"connmon {head.service}@{head.node}", glyphs=look.glyphs)
+    cluster = [
+        clean(each, glyphs=look.glyphs)
+        for each in header.cluster(head, look.glyphs)[:1]
+    ]
+    over = ["  ".join([name, moment, *cluster])]
+    over += header.plain(head, look.width, look.glyphs)
+    lines: list[Line] = [((Style.PLAIN, each),) for each in over]
+    lines += table.text_lines(frame, look.width, look.choices, look.glyphs, time=time)
+    if look.width is not None:
+        lines = [clipped(line, look.width, look.glyphs) for line in lines]
+    text = "".join(f"{_plain(line)}\n" for line in lines)
+    return text if first else f"\n{text}"
 
 
-def _programs_table(frame: Frame, glyphs: Glyphs) -> list[Line]:
-    columns = programs.layout(frame.programs, None, glyphs)
-    rows = [programs.row_line(row, columns, glyphs) for row in frame.programs]
-    return [programs.heading(columns, glyphs), *rows]
-
-
-def _nodes_table(frame: NodesFrame, glyphs: Glyphs) -> list[Line]:
-    columns = nodes.layout(frame.nodes, None, glyphs)
-    table = [nodes.heading(columns, glyphs)]
-    for row in frame.nodes:
-        table.append(nodes.row_line(row, columns, glyphs))
-        table += nodes.notes(row, columns, None, glyphs)
-    return table
+def as_log(frame: Frame, time: float, look: Look | None = None) -> str:
+    """Return the totals, and what is worst, as one line of a log."""
+    look = look or Look()
+    head = frame.head
+    name = clean(f"{head.service}@{head.node}", glyphs=look.glyphs)
+    said = [f"connmon {name}", header.totals(head)]
+    if head.worst:
+        said.append(clean(head.worst, _WORST, look.glyphs))
+    return f"{clock.told(time, clock.DATE_AND_TIME)} {'  '.join(said)}"
 
 
 def _plain(line: Line) -> str:
     return "".join(text for _, text in line).rstrip()
 
 
+def _totals(head: Head) -> dict[str, object]:
+    checkouts = _gauge(head.checkouts)
+    return {
+        "hosts": _gauge(head.hosts),
+        "processes": {**_gauge(head.processes), "stale": head.stale},
+        "connections": _gauge(head.connections),
+        "checkouts": {**checkouts, "per_second": _rounded(head.per_second)},
+    }
+
+
+def _rest(head: Head) -> dict[str, object]:
+    return {
+        "cluster": {"nodes": head.nodes, "up": head.nodes_up, "down": list(head.down)},
+        "alerts": {"crit": head.crit, "warn": head.warn, "worst": head.worst},
+        "waiting": head.waiting,
+        "wait_p99_seconds": _rounded(head.wait_p99_seconds),
+        "timeouts": head.timeouts,
+        "oldest_seconds": _rounded(head.oldest_seconds),
+        "txn_seconds": _rounded(head.txn_seconds),
+        "history": list(head.history),
+    }
+
+
 def _gauge(gauge: Gauge) -> dict[str, object]:
     return {"current": gauge.current, "max": gauge.maximum}
 
 
-def _programs(frame: Frame) -> dict[str, object]:
-    checkouts = _gauge(frame.checkouts)
-    return {
-        "hosts": _gauge(frame.hosts),
-        "processes": {**_gauge(frame.processes), "stale": frame.stale},
-        "connections": _gauge(frame.connections),
-        "checkouts": {**checkouts, "per_second": _rounded(frame.per_second)},
-        "programs": [_program(row) for row in frame.programs],
-        "cluster": {
-            "nodes": frame.nodes,
-            "up": frame.nodes_up,
-            "down": list(frame.down),
-        },
-    }
+def _names(frame: Frame) -> list[str]:
+    """The names of a row's values; events have the time when they happened first.
+
+    They are those of the view: what a node of another version leaves out is not known.
+    """
+    names = [each.name for each in VIEWS[frame.view].fields]
+    return ["time", *names] if frame.view == EVENTS else names
 
 
-def _nodes(frame: NodesFrame) -> dict[str, object]:
-    return {"nodes": [_node(row) for row in frame.nodes]}
+def _values(frame: Frame, row: Row, time: float) -> list[Any]:
+    """A row's values as JSON has them."""
+    told = dict(zip(frame.fields, row, strict=True))
+    values = [
+        _value(told.get(each.name), each.kind, each.name)
+        for each in VIEWS[frame.view].fields
+    ]
+    if frame.view == EVENTS:
+        age = told.get("age_seconds")
+        values.insert(0, None if age is None else _rounded(time - age))
+    return values
 
 
-def _program(row: ProgramRow) -> dict[str, object]:
-    return {
-        **asdict(row),
-        "ckoutpersec": _rounded(row.ckoutpersec),
-        "stale_seconds": _rounded(row.stale_seconds),
-    }
-
-
-def _node(row: NodeRow) -> dict[str, object]:
-    return {
-        **asdict(row),
-        "since_seconds": _rounded(row.since_seconds),
-        "heard_seconds": _rounded(row.heard_seconds),
-        "agreed_seconds": _rounded(row.agreed_seconds),
-        # A round trip may be of microseconds.
-        "lag_seconds": _rounded(row.lag_seconds, 6),
-    }
+def _value(value: Any, kind: Kind, name: str) -> Any:
+    if value is None:
+        return None
+    if kind in (Kind.SECONDS, Kind.RATE, Kind.RATIO):
+        return _rounded(value, _DIGITS.get(name, 3))
+    if kind in (Kind.TEXTS, Kind.SERIES):
+        return list(value)
+    return value
 
 
 def _rounded(number: float | None, decimals: int = 3) -> float | None:
@@ -134,7 +179,7 @@ def _rounded(number: float | None, decimals: int = 3) -> float | None:
     return round(number, decimals)
 
 
-def _csv(rows: list[tuple[object, ...]]) -> str:
+def _csv(rows: Sequence[Sequence[object]]) -> str:
     """Lines of CSV. The csv module of Python 3.10 cannot write a NUL in a name."""
     return "".join(",".join(map(_csv_field, row)) + "\r\n" for row in rows)
 
@@ -145,6 +190,9 @@ def _csv_field(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, list):
+        parts = "; " if any(isinstance(each, str) for each in value) else " "
+        value = parts.join(map(str, value))
     # Half a surrogate pair cannot be written at all.
     text = str(value).encode("utf-8", "replace").decode("utf-8")
     if any(sign in text for sign in ',"\r\n'):

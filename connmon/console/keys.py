@@ -2,8 +2,9 @@
 
 A key is named by what is printed on it: ``q``, ``Up``, ``PgDn``, ``F10``, ``Esc``, with
 ``Shift-``, ``Alt-`` or ``Ctrl-`` before it where a terminal tells; a control character
-is ``^L``. Unknown sequences, answers to questions nobody asked, and pasted text are
-dropped whole, so that no piece of them is ever taken for a key.
+is ``^L``. Unknown sequences and answers to questions nobody asked are dropped whole, so
+that no piece of them is ever taken for a key. Pasted text is one key, ``Paste`` with
+the text after it.
 """
 
 from __future__ import annotations
@@ -12,75 +13,242 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from connmon.console.text import Glyphs
-
 
 class Action(Enum):
     """What the viewer can ask for."""
 
     QUIT = auto()
+    HELP = auto()
     UP = auto()
     DOWN = auto()
     PAGE_UP = auto()
     PAGE_DOWN = auto()
     TOP = auto()
     BOTTOM = auto()
-    REDRAW = auto()
+    OPEN = auto()
+    BACK = auto()
     PROGRAMS = auto()
+    HOSTS = auto()
+    CHECKOUTS = auto()
     NODES = auto()
+    EVENTS = auto()
+    PROCESSES = auto()
+    POOLS = auto()
+    CONNECTIONS = auto()
+    NEXT_VIEW = auto()
+    PREVIOUS_VIEW = auto()
+    TREE = auto()
+    COLUMNS = auto()
+    SORT_LEFT = auto()
+    SORT_RIGHT = auto()
+    REVERSE = auto()
+    SORT_MENU = auto()
+    SORT_NAME = auto()
+    SORT_CONN = auto()
+    SORT_CKOUT = auto()
+    SORT_WAIT = auto()
+    SORT_AGE = auto()
+    SORT_RATE = auto()
+    SORT_POOL = auto()
+    ALERTS_FIRST = auto()
+    SEARCH = auto()
+    SEARCH_ON = auto()
+    FILTER = auto()
+    NEXT_ALERT = auto()
+    RESET = auto()
+    PAUSE = auto()
+    SLOWER = auto()
+    FASTER = auto()
+    DELAY = auto()
+    BUSY = auto()
+    UNITS = auto()
+    NAMES = auto()
+    THEME = auto()
+    LOG = auto()
+    SAVE = auto()
+    KEEP = auto()
+    REDRAW = auto()
+    STEP_BACK = auto()
+    STEP_ON = auto()
+    SLOW_MOTION = auto()
+    FAST_MOTION = auto()
+    JUMP = auto()
 
 
 @dataclass(frozen=True)
 class Binding:
     """The keys of one action, and what it does in words.
 
-    ``cap`` and ``word`` are for the footer; an empty cap stays out of it.
+    ``word`` is for the footer, after the first of the keys; an empty one stays out of
+    it. ``replay`` says that it is only for recordings.
     """
 
     action: Action
     keys: tuple[str, ...]
     meaning: str
-    cap: str = ""
     word: str = ""
+    replay: bool = False
 
 
 # ^C arrives as a key only if the terminal does not make a signal of it.
-BINDINGS = (
-    Binding(Action.QUIT, ("q", "Q", "F10", "^C"), "leave connmon", "q", "quit"),
-    Binding(Action.UP, ("Up", "k"), "one row up", "arrows", "scroll"),
-    Binding(Action.DOWN, ("Down", "j"), "one row down"),
-    Binding(Action.PAGE_UP, ("PgUp",), "one page up", "PgUp", "scroll"),
-    Binding(Action.PAGE_DOWN, ("PgDn",), "one page down", "PgDn", "scroll"),
-    Binding(Action.TOP, ("Home", "g"), "to the first row"),
-    Binding(Action.BOTTOM, ("End", "G"), "to the last row"),
-    Binding(Action.REDRAW, ("^L",), "draw the screen afresh"),
-    Binding(Action.PROGRAMS, ("1",), "show the programs", "1", "programs"),
-    Binding(Action.NODES, ("4",), "show the nodes", "4", "nodes"),
+SECTIONS = (
+    (
+        "MOVE",
+        (
+            Binding(Action.UP, ("Up", "k"), "one row up"),
+            Binding(Action.DOWN, ("Down", "j"), "one row down"),
+            Binding(Action.PAGE_UP, ("PgUp", "^B"), "one page up"),
+            Binding(Action.PAGE_DOWN, ("PgDn", "^F"), "one page down"),
+            Binding(Action.TOP, ("Home", "g"), "the first row"),
+            Binding(Action.BOTTOM, ("End", "G"), "the last row"),
+            Binding(Action.OPEN, ("Enter", "Right"), "open it", "Open"),
+            Binding(
+                Action.BACK, ("Esc", "Left", "Backspace"), "back, or drop the filter"
+            ),
+        ),
+    ),
+    (
+        "VIEWS",
+        (
+            Binding(Action.PROGRAMS, ("1",), "programs"),
+            Binding(Action.HOSTS, ("2",), "hosts"),
+            Binding(Action.CHECKOUTS, ("3",), "checkouts by age"),
+            Binding(Action.NODES, ("4",), "nodes of the service"),
+            Binding(Action.EVENTS, ("5",), "events, newest first"),
+            Binding(Action.PROCESSES, ("6",), "processes"),
+            Binding(Action.POOLS, ("7",), "pools"),
+            Binding(Action.CONNECTIONS, ("8",), "connections"),
+            Binding(Action.NEXT_VIEW, ("Tab",), "next view"),
+            Binding(Action.PREVIOUS_VIEW, ("Shift-Tab",), "view before"),
+            Binding(Action.TREE, ("F5", "t"), "programs by host", "Tree"),
+            Binding(Action.COLUMNS, ("m",), "next set of columns", "Columns"),
+        ),
+    ),
+    (
+        "SORT",
+        (
+            Binding(Action.SORT_LEFT, ("<",), "column to the left"),
+            Binding(Action.SORT_RIGHT, (">",), "column to the right"),
+            Binding(Action.REVERSE, ("R", "I"), "other way round"),
+            Binding(Action.SORT_MENU, ("F6",), "choose a column", "Sort"),
+            Binding(Action.SORT_NAME, ("n",), "by name"),
+            Binding(Action.SORT_CONN, ("c",), "by connections"),
+            Binding(Action.SORT_CKOUT, ("o",), "by checkouts"),
+            Binding(Action.SORT_WAIT, ("w",), "by how many wait"),
+            Binding(Action.SORT_AGE, ("a",), "by oldest checkout"),
+            Binding(Action.SORT_RATE, ("r",), "by checkout rate"),
+            Binding(Action.SORT_POOL, ("p",), "by fullest pool"),
+            Binding(Action.ALERTS_FIRST, ("A",), "alerts on top or not"),
+        ),
+    ),
+    (
+        "FIND",
+        (
+            Binding(Action.SEARCH, ("/", "F3"), "search for a text", "Search"),
+            Binding(Action.SEARCH_ON, ("&",), "next row found"),
+            Binding(Action.FILTER, ("\\", "F4"), "filter the rows", "Filter"),
+            Binding(Action.NEXT_ALERT, ("!",), "to the next alert"),
+            Binding(Action.RESET, ("=",), "no filter, own order"),
+        ),
+    ),
+    (
+        "SHOW",
+        (
+            Binding(Action.PAUSE, (" ",), "pause, or go on", "Pause"),
+            Binding(Action.SLOWER, ("+",), "update less often"),
+            Binding(Action.FASTER, ("-",), "update more often"),
+            Binding(Action.DELAY, ("d",), "time between updates"),
+            Binding(Action.BUSY, ("i",), "hide idle, or not"),
+            Binding(Action.UNITS, ("u",), "plain seconds or not"),
+            Binding(Action.NAMES, ("H",), "short host names"),
+            Binding(Action.THEME, ("T",), "another theme"),
+            Binding(Action.LOG, ("L",), "log of this console"),
+            Binding(Action.SAVE, ("S",), "save screen as text"),
+            Binding(Action.KEEP, ("W",), "keep these choices"),
+            Binding(Action.REDRAW, ("^L",), "draw afresh"),
+        ),
+    ),
+    (
+        "REPLAY",
+        (
+            Binding(Action.STEP_BACK, (",",), "one picture back", "", True),
+            Binding(Action.STEP_ON, (".",), "one picture on", "Step", True),
+            Binding(Action.SLOW_MOTION, ("[",), "half as fast", "", True),
+            Binding(Action.FAST_MOTION, ("]",), "twice as fast", "Faster", True),
+            Binding(Action.JUMP, ("J",), "to a time", "Jump", True),
+        ),
+    ),
+    (
+        "HELP",
+        (
+            Binding(Action.HELP, ("F1", "?", "h"), "these keys", "Help"),
+            Binding(Action.QUIT, ("q", "Q", "F10", "^C"), "leave", "Quit"),
+        ),
+    ),
 )
 
-_ACTIONS = {key: binding.action for binding in BINDINGS for key in binding.keys}
+_FOOTER = (
+    Action.HELP,
+    Action.STEP_ON,
+    Action.FAST_MOTION,
+    Action.JUMP,
+    Action.SEARCH,
+    Action.FILTER,
+    Action.TREE,
+    Action.SORT_MENU,
+    Action.OPEN,
+    Action.PAUSE,
+    Action.COLUMNS,
+    Action.QUIT,
+)
+"""What is worth its place in the footer, the most useful first."""
+
+_BINDINGS = {each.action: each for _, bindings in SECTIONS for each in bindings}
+_ACTIONS = {key: each for each in _BINDINGS.values() for key in each.keys}
 
 
-def action(key: str) -> Action | None:
+def action(key: str, replay: bool = False) -> Action | None:
     """Return what ``key`` asks for, or ``None``."""
-    return _ACTIONS.get(key)
+    found = _ACTIONS.get(key)
+    return found.action if found and (replay or not found.replay) else None
 
 
-def hints(glyphs: Glyphs, room: int | None = None) -> str:
-    """Return the footer's reminder, such as ``q quit  PgUp PgDn scroll``.
+def footer(replay: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return pairs of a key and a word, the most useful first."""
+    return tuple(
+        (_named_key(each.keys[0]), each.word)
+        for each in map(_BINDINGS.__getitem__, _FOOTER)
+        if replay or not each.replay
+    )
 
-    Of what does not fit into ``room`` cells the last ones are left out, but never all.
-    """
-    words: dict[str, list[str]] = {}
-    for binding in BINDINGS:
-        if binding.cap:
-            cap = glyphs.arrows if binding.cap == "arrows" else binding.cap
-            words.setdefault(binding.word, []).append(cap)
-    said = [" ".join((*caps, word)) for word, caps in words.items()]
-    while room is not None and len(said) > 1 and len("  ".join(said)) > room:
-        del said[-1]
-    return "  ".join(said)
 
+def help_sections(
+    replay: bool = False,
+) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Return sections, each a title and pairs of keys and what they do."""
+    sections = [
+        (
+            title,
+            tuple(
+                (" ".join(map(_named_key, each.keys)), each.meaning)
+                for each in bindings
+                if replay or not each.replay
+            ),
+        )
+        for title, bindings in SECTIONS
+    ]
+    return tuple((title, keys) for title, keys in sections if keys)
+
+
+def _named_key(key: str) -> str:
+    return {" ": "Spc"}.get(key, key)
+
+
+PASTE = "Paste "
+"""What the key name of pasted text begins with; the text follows."""
+
+PASTE_LIMIT = 1024
+"""The most bytes of a paste that are kept."""
 
 _FINALS = {
     "A": "Up",
@@ -132,6 +300,7 @@ class Keyboard:
     def __init__(self) -> None:
         """Begin between two keys."""
         self._pending = b""
+        self._pasted = b""
         self._skip_to: re.Pattern[bytes] | None = None
 
     @property
@@ -164,7 +333,7 @@ class Keyboard:
     def _step(self, keys: list[str]) -> bool:
         """Take one thing off the front; false if it is not all there yet."""
         if self._skip_to is not None:
-            return self._skip(self._skip_to)
+            return self._skip(self._skip_to, keys)
         if self._pending[:1] == _ESC:
             return self._escape(keys)
         if self._pending[0] >= 0x80:
@@ -177,11 +346,18 @@ class Keyboard:
         if key is not None:
             keys.append(key)
 
-    def _skip(self, end: re.Pattern[bytes]) -> bool:
+    def _skip(self, end: re.Pattern[bytes], keys: list[str]) -> bool:
         found = end.search(self._pending)
+        paste = end is _PASTE_END
         if found is None:
+            if paste:
+                self._pasted = (self._pasted + self._pending[:-5])[:PASTE_LIMIT]
             self._pending = self._pending[-5:]  # perhaps the beginning of the end
             return False
+        if paste:
+            pasted = (self._pasted + self._pending[: found.start()])[:PASTE_LIMIT]
+            self._pasted = b""
+            keys.append(PASTE + pasted.decode("utf-8", "ignore"))
         self._pending = self._pending[found.end() :]
         self._skip_to = None
         return True

@@ -5,13 +5,14 @@
     seeking --- welcomed, first frame ---> live --- lost ---> seeking ...
        '--- every node tried in vain: exhausted, and the owner decides
 
-At any time another view may be asked for. Frames of the one before that are still under
-way are answered, and not shown.
+At any time something else may be asked for. Each subscription has a number, which its
+frames bear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
@@ -24,21 +25,18 @@ from twisted.python.failure import Failure
 from connmon import __version__
 from connmon.config import AnyAddress
 from connmon.console.options import Target
-from connmon.errors import ProtocolError
-from connmon.model.summary import AnyFrame
+from connmon.errors import ProtocolError, QueryError
+from connmon.views.frame import Frame
+from connmon.views.query import Query
 from connmon.wire import commands
 from connmon.wire.dialing import endpoint
 from connmon.wire.failing import in_words
-from connmon.wire.frames import decode_frame, decode_nodes
-from connmon.wire.link import Link
+from connmon.wire.frames import decode_feed
+from connmon.wire.link import Link, refusal
+from connmon.wire.queries import encode_queries
 from connmon.wire.route import Route
 
 CONNECT_SECONDS = 5.0
-
-_DECODERS: dict[str, Callable[[bytes], AnyFrame]] = {
-    commands.PROGRAMS: decode_frame,
-    commands.NODES: decode_nodes,
-}
 
 _log = Logger(namespace="connmon.console")
 
@@ -58,11 +56,25 @@ class Failed:
 class Viewer(Protocol):
     """Whoever looks at the frames."""
 
-    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
-        """A frame of the view that is wanted came from the node at ``address``."""
+    def shown(
+        self, frames: tuple[Frame, ...], number: int, origin: str, at: float
+    ) -> None:
+        """Frames came, for that subscription, at a Unix time.
+
+        ``origin`` is the address that they come from, or the name of a recording.
+        """
+
+    def refused(self, reason: str, number: int) -> None:
+        """A subscription was not understood by the node; the one before goes on."""
+
+    def noted(self, text: str) -> None:
+        """Something to know, in a few words, that changes nothing of the frames."""
 
     def lost(self, failed: Failed) -> None:
         """The node that frames came from is gone; another is being looked for."""
+
+    def trying(self, address: AnyAddress, wait: float) -> None:
+        """In ``wait`` seconds a node is tried."""
 
     def exhausted(self, tried: tuple[Failed, ...]) -> bool:
         """Every node was tried in vain; whether to go on trying."""
@@ -75,7 +87,9 @@ class ConsoleLink(Link):
         """Speak for ``uplink``."""
         super().__init__()
         self._uplink = uplink
+        #: Why it ends, and why what was asked last has no answer, once that is known.
         self.reason: str | None = None
+        self.refusal = ""
         self.subscribed = False
 
     def opened(self) -> None:
@@ -96,11 +110,9 @@ class ConsoleLink(Link):
         self._uplink.closed(self, self.reason or in_words(reason))
 
     @commands.Feed.responder
-    def feed(self, payload: bytes, view: str | None = None) -> dict[str, Any]:
-        """Take one frame, if it is of the view that is wanted by now."""
-        view = view or commands.PROGRAMS
-        if view == self._uplink.view:
-            self._uplink.fed(self, _DECODERS[view](payload))
+    def feed(self, payload: bytes, number: int) -> dict[str, Any]:
+        """Take what is shown."""
+        self._uplink.fed(self, decode_feed(payload), number)
         return {}
 
 
@@ -108,22 +120,17 @@ class Uplink:
     """The way to the nodes of a service, one at a time."""
 
     def __init__(
-        self,
-        reactor: Any,
-        viewer: Viewer,
-        target: Target,
-        interval: float,
-        random: Random,
-        *,
-        view: str = commands.PROGRAMS,
+        self, reactor: Any, viewer: Viewer, target: Target, random: Random
     ) -> None:
-        """``interval`` is asked for between two frames, and ``view`` at first."""
-        #: Which view is wanted, one of ``VIEWS``.
-        self.view = view
+        """Begin with nothing to ask for: ``watch`` before ``start``."""
+        self._queries = b""
+        self._views: list[str] = []
+        self._interval = 1.0
+        #: The newest subscription, and the first whose frames are an answer to it.
+        self._number = self._awaited = 0
         self._reactor = reactor
         self._viewer = viewer
         self._service = target.service
-        self._interval = interval
         self._route = Route(target.addresses, random)
         self._count = len(target.addresses)
         self._tried: list[Failed] = []
@@ -147,24 +154,41 @@ class Uplink:
         if self._link is not None:
             self._link.hang_up()
 
-    def watch(self, view: str) -> None:
-        """Show this view from now on, whichever node it comes from."""
-        self.view = view
+    def watch(self, queries: Sequence[Query], interval: float) -> int:
+        """Ask for this from now on, from whichever node; the subscription's number.
+
+        There are ``interval`` seconds between two frames.
+        """
+        self._queries = encode_queries(queries)
+        self._views = [each.view for each in queries]
+        self._interval = interval
+        self._number += 1
+        self._awaited = self._number
         link = self._link
         if link is not None and link.subscribed and not self._stopped:
             self._expect_word(commands.ANSWER_SECONDS)
-            self._subscribe(link).addErrback(self._refused, link)
+            self._subscribe(link)
+        return self._number
 
-    def fed(self, link: ConsoleLink, frame: AnyFrame) -> None:
-        """A frame came."""
+    def fed(self, link: ConsoleLink, frames: tuple[Frame, ...], number: int) -> None:
+        """Frames came. Raises ``ProtocolError`` if they are not what was asked for."""
         if self._stopped:
             return
-        self._expect_word(self._interval + commands.ANSWER_SECONDS)
-        self._viewer.shown(frame, self._address)
+        self._check(frames, number)
+        link.refusal = ""
+        self._viewer.shown(frames, number, str(self._address), time.time())
         # Not before: a frame that cannot be shown must not count as success, for the
-        # next attempt would follow without a pause; nor must a node that shows one
-        # frame and leaves.
-        if self._live:
+        # next attempt would follow without a pause; and a viewer that had to wait for
+        # its reader was not listening meanwhile.
+        self._heard(number)
+
+    def _heard(self, number: int) -> None:
+        """The viewer has seen frames, unless it has stopped us because of them."""
+        if self._stopped:
+            return
+        if number >= self._awaited:
+            self._expect_word(self._interval + commands.ANSWER_SECONDS)
+        if self._live:  # one frame is not enough: a node may show it, and leave
             self._route.arrived()
         self._live = True
         self._tried = []
@@ -175,10 +199,17 @@ class Uplink:
             self._link = None
             self._failed(reason)
 
+    def _check(self, frames: tuple[Frame, ...], number: int) -> None:
+        """Refuse frames of views that nobody asked for, and none at all."""
+        newest = number == self._number
+        if not frames or (newest and [each.view for each in frames] != self._views):
+            raise ProtocolError("a feed of other views than those asked for")
+
     def _hop(self) -> None:
         """Try the next node, after the pause the route asks for."""
         self._address, wait = self._route.next_hop()
         self._set_timer(wait, self._connect)
+        self._viewer.trying(self._address, wait)
 
     def _connect(self) -> None:
         factory = Factory.forProtocol(lambda: ConsoleLink(self))
@@ -197,7 +228,7 @@ class Uplink:
         greeted = link.callRemote(
             commands.Hello,
             version=commands.VERSION,
-            oldest=commands.OLDEST_VERSION,
+            oldest=commands.OLDEST[commands.CONSOLE],
             role=commands.CONSOLE,
             service=self._service,
             software=__version__,
@@ -210,11 +241,28 @@ class Uplink:
         return self._subscribe(link)
 
     def _subscribe(self, link: ConsoleLink) -> Deferred[Any]:
-        """Ask for frames of the view that is wanted, the first at once."""
+        """Ask for what is wanted, the first frames at once."""
+        number = self._number
         asked: Deferred[Any] = link.callRemote(
-            commands.Subscribe, view=self.view, interval=self._interval
+            commands.Subscribe,
+            queries=self._queries,
+            interval=self._interval,
+            number=number,
         )
-        return asked
+        asked.addErrback(self._not_understood, link, number)
+        return asked.addErrback(self._refused, link)
+
+    def _not_understood(self, failure: Failure, link: ConsoleLink, number: int) -> None:
+        """The node is older, or newer, than what is asked of it."""
+        failure.trap(QueryError)
+        if self._stopped:
+            return
+        link.refusal = refusal(failure)
+        if number == self._number:
+            self._awaited = 0
+            if self._live:  # what was asked before goes on, at its own pace
+                self._expect_word(self._interval + commands.ANSWER_SECONDS)
+        self._viewer.refused(link.refusal, number)
 
     def _refused(self, failure: Failure, link: ConsoleLink) -> None:
         """A question was refused, or the link ended before its answer."""
@@ -249,7 +297,8 @@ class Uplink:
 
     def _silent(self, seconds: float) -> None:
         if self._link is not None:
-            self._link.reason = f"no word for {seconds:g} seconds"
+            silence = f"no word for {seconds:g} seconds"
+            self._link.reason = self._link.refusal or silence
             self._link.hang_up()
 
     def _set_timer(self, wait: float | None, *call: Any) -> None:

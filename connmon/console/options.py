@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 from connmon import __version__, config
-from connmon.errors import ConfigError
-from connmon.wire.commands import (
-    MAX_FEED_SECONDS,
-    MIN_FEED_SECONDS,
-    PROGRAMS,
-    VIEWS,
-)
+from connmon.console.player import moment
+from connmon.errors import ConfigError, QueryError
+from connmon.views.answer import checked
+from connmon.views.query import Query
+from connmon.views.schema import PROGRAMS, VIEWS, View
+from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
 
 DEFAULT_DELAY = 2.0
+
+COLORS = ("auto", "always", "never")
+
+_MAY_BE_NEGATIVE = re.compile("--at|--sort|-[bO]*o")
+"""Options whose argument may begin with a minus, those in one word with -o included."""
+
+_NOT_OF_THE_PAST = {
+    "record": "--record",
+    "host": "-H/--host",
+    "node": "-n/--node",
+    "service": "-s/--service",
+    "config": "-c/--config",
+}
+"""Options that say which node, or what to do with what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +46,30 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What is asked for. ``form`` is the batch form, ``None`` for the screen.
+class Wanted:
+    """What the command line asks for.
 
-    ``view`` is one of ``VIEWS``, on the screen the one to begin with.
+    ``form`` is the batch form, ``None`` for the screen, and ``query`` what a batch
+    shows. ``view``, ``delay`` and ``sort`` are ``None`` where the screen is to begin
+    with what was kept from the last time. ``width`` is of plain text, ``color`` one of
+    ``COLORS``. ``record`` and ``replay`` are files; ``at`` is where in it to begin,
+    ``speed`` how fast. ``list_fields`` asks for the view's fields, and nothing else.
     """
 
-    target: Target
+    target: Target | None
     form: str | None
-    delay: float
-    iterations: int | None
-    view: str = PROGRAMS
+    query: Query
+    view: str | None = None
+    delay: float | None = None
+    sort: str | None = None
+    iterations: int | None = None
+    width: int | None = None
+    color: str = "auto"
+    record: str | None = None
+    replay: str | None = None
+    at: str | None = None
+    speed: float = 1.0
+    list_fields: bool = False
 
 
 def add_target(
@@ -62,21 +89,104 @@ def add_target(
     group.add_argument("-H", "--host", metavar="ADDRESS", help=host)
 
 
-def parse(argv: Sequence[str], program: str) -> Choices:
+def parse(argv: Sequence[str], program: str) -> Wanted:
     """Read the command line.
 
     A bad option ends the program with status 2; raises ``ConfigError`` for a bad
     config, or a service or node that it lacks.
     """
     parser = _parser(program)
-    given = parser.parse_args(list(argv))
-    return Choices(
-        target(parser, given),
-        given.form,
-        given.delay,
-        given.iterations,
-        given.view,
+    given = parser.parse_args(_joined(argv))
+    _check_given(parser, given)
+    view = VIEWS[given.view or PROGRAMS]
+    _check_replay(parser, given)
+    sort = None if given.sort is None else _order(parser, given.sort, view)
+    query = Query(
+        view.name,
+        where=(given.filter,) if given.filter.strip() else (),
+        sort=sort or "",
     )
+    try:
+        checked(query)
+    except QueryError as error:
+        parser.error(f"argument --filter: {error}")
+    local = given.list_fields or given.replay is not None
+    return Wanted(
+        target=None if local else target(parser, given),
+        form=given.form,
+        query=query,
+        view=given.view,
+        delay=given.delay,
+        sort=sort,
+        iterations=given.iterations,
+        width=given.width,
+        color=given.color,
+        record=given.record,
+        replay=given.replay,
+        at=given.at,
+        speed=given.speed,
+        list_fields=given.list_fields,
+    )
+
+
+def fields(view: View) -> str:
+    """The fields of a view, a line each: name, heading and meaning."""
+    name = max(len(each.name) for each in view.fields)
+    heading = max(len(each.heading) for each in view.fields)
+    return "".join(
+        f"{each.name:{name}}  {each.heading:{heading}}  {each.meaning}\n"
+        for each in view.fields
+    )
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """The arguments with such as ``-o -FIELD`` in one.
+
+    argparse would take -FIELD for options.
+    """
+    joined: list[str] = []
+    for text in argv:
+        minus = len(text) > 1 and text[0] == "-" != text[1]
+        if minus and joined and _MAY_BE_NEGATIVE.fullmatch(joined[-1]):
+            joined[-1] += f"={text}" if joined[-1].startswith("--") else text
+        else:
+            joined.append(text)
+    return joined
+
+
+def _check_given(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """Options with nothing but ``--`` for an argument, which argparse drops."""
+    for name, value in vars(given).items():
+        if isinstance(value, list):
+            parser.error(f"argument --{name}: expected one argument")
+
+
+def _check_replay(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """Options that go with a recording only, or not with one."""
+    if given.replay is None:
+        for name in ("at", "speed"):
+            if getattr(given, name) is not None:
+                parser.error(f"argument --{name}: only with --replay")
+        given.speed = 1.0
+        return
+    for name, option in _NOT_OF_THE_PAST.items():
+        if getattr(given, name) is not None:
+            parser.error(f"argument {option}: not with --replay")
+    given.speed = given.speed or 1.0
+
+
+def _order(parser: argparse.ArgumentParser, text: str, view: View) -> str:
+    """The order that ``-o`` means: + is downwards and - upwards, as in top."""
+    name = text[1:] if text.startswith(("+", "-")) else text
+    field = view.field(name)
+    if field is None:
+        names = ", ".join(each.name for each in view.fields)
+        parser.error(
+            f"argument -o/--sort: no field {name[:40]!r} in {view.name}, "
+            f"expected one of {names}"
+        )
+    down = text.startswith("+") or (field.kind.is_number and not text.startswith("-"))
+    return f"-{field.name}" if down else field.name
 
 
 def target(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Target:
@@ -107,14 +217,63 @@ def _parser(program: str) -> argparse.ArgumentParser:
         "-V", "--version", action="version", version=f"connmon {__version__}"
     )
     add_target(parser)
+    _add_choice(parser)
+    _add_batch(parser)
+    _add_tape(parser)
+    return parser
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """What is shown, and how."""
+    group = parser.add_argument_group("what to show")
+    group.add_argument(
+        "--view",
+        choices=tuple(VIEWS),
+        help=f"default: {PROGRAMS}, on the screen the one that was kept",
+    )
+    group.add_argument(
+        "--filter",
+        metavar="TEXT",
+        default="",
+        help="only these rows: text, field:text, field>number, !text ...",
+    )
+    group.add_argument(
+        "-o",
+        "--sort",
+        metavar="[+|-]FIELD",
+        help="order by a field; + puts the largest first, - the smallest",
+    )
+    group.add_argument(
+        "-O",
+        "--list-fields",
+        action="store_true",
+        help="list the view's fields, and end",
+    )
+    group.add_argument(
+        "-d",
+        "--delay",
+        metavar="SECONDS",
+        type=_delay,
+        help=f"between two ticks; default: {DEFAULT_DELAY:g}; a recording has its own",
+    )
+    group.add_argument(
+        "--color",
+        choices=COLORS,
+        default="auto",
+        help="colours on the screen; default: as the terminal and NO_COLOR say",
+    )
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    """What is written instead of a screen."""
     batch = parser.add_argument_group("without a screen")
     form = batch.add_mutually_exclusive_group()
-    for name, what in (
-        ("text", "plain text"),
-        ("json", "one JSON object a tick, on one line"),
-        ("csv", "one CSV line for each row and tick"),
+    for flags, name, what in (
+        (("-b", "--batch"), "text", "plain text"),
+        (("--json", "--dump-only"), "json", "one JSON object a tick, on one line"),
+        (("--csv",), "csv", "one CSV line for each row and tick"),
+        (("--logging",), "log", "the totals of each tick, on one line"),
     ):
-        flags = ("-b", "--batch") if name == "text" else (f"--{name}",)
         form.add_argument(
             *flags, action="store_const", const=name, dest="form", help=what
         )
@@ -125,21 +284,45 @@ def _parser(program: str) -> argparse.ArgumentParser:
         type=_count,
         help="end after so many ticks",
     )
-    parser.add_argument(
-        "-d",
-        "--delay",
-        metavar="SECONDS",
-        type=_delay,
-        default=DEFAULT_DELAY,
-        help=f"between two ticks; default: {DEFAULT_DELAY:g}",
+    batch.add_argument(
+        "-w",
+        "--width",
+        metavar="COLUMNS",
+        type=_count,
+        help="cut plain text to this width; default: not at all",
     )
-    parser.add_argument(
-        "--view",
-        choices=VIEWS,
-        default=PROGRAMS,
-        help=f"what to show; default: {PROGRAMS}",
+
+
+def _add_tape(parser: argparse.ArgumentParser) -> None:
+    """What is recorded, or played."""
+    tape = parser.add_argument_group("recordings")
+    tape.add_argument(
+        "--record",
+        metavar="FILE",
+        help="keep all that the nodes tell in a file, meanwhile",
     )
-    return parser
+    tape.add_argument("--replay", metavar="FILE", help="show what was recorded")
+    tape.add_argument(
+        "--at",
+        metavar="TIME",
+        type=_at,
+        help="where to begin: 14:02, +90s from the start, -5m from the end",
+    )
+    tape.add_argument(
+        "--speed",
+        metavar="FACTOR",
+        type=positive,
+        help="on the screen, how many times as fast as it was; default: 1",
+    )
+
+
+def _at(text: str) -> str:
+    """A moment of a recording; which one it is depends on that."""
+    try:
+        moment(text, 0.0, 0.0)
+    except QueryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _delay(text: str) -> float:
@@ -155,12 +338,17 @@ def _delay(text: str) -> float:
 
 def positive_seconds(text: str) -> float:
     """A number of seconds, more than none."""
+    return positive(text, "seconds")
+
+
+def positive(text: str, what: str = "a number") -> float:
+    """A number, more than none."""
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not isfinite(value) or value <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected seconds, more than 0")
+        raise argparse.ArgumentTypeError(f"{text!r}, expected {what}, more than 0")
     return value
 
 

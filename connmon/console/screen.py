@@ -1,68 +1,312 @@
-"""What the viewer chose, and how a key changes it: a pure rule.
+"""What a key changes in what the viewer sees: a pure rule.
 
-The number of rows and how many of them the window holds are arguments, so that a choice
-stays what it was while rows come and go and the window changes.
+What must happen besides is returned as an ``Effect``, and done by the caller.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from connmon.console.keys import Action, action
-from connmon.wire.commands import NODES, PROGRAMS
+from connmon.console import asked, columns, drill, ordering
+from connmon.console.cursor import moved, paged, put, row
+from connmon.console.keys import PASTE, Action, action
+from connmon.console.place import Asking, Mode, Place, Screen
+from connmon.console.preferences import THEMES
+from connmon.console.pressing import Do, Effect, Pressed, Rule, Sight, at, noticed
+from connmon.errors import QueryError
+from connmon.views import filters
+from connmon.views.schema import (
+    CHECKOUTS,
+    CONNECTIONS,
+    EVENTS,
+    HOSTS,
+    NODES,
+    POOLS,
+    PROCESSES,
+    PROGRAMS,
+    VIEWS,
+)
+
+ORDER = (
+    PROGRAMS,
+    HOSTS,
+    CHECKOUTS,
+    NODES,
+    EVENTS,
+    PROCESSES,
+    POOLS,
+    CONNECTIONS,
+)
+"""The views in the order of their keys."""
 
 
-class Effect(Enum):
-    """What must follow a key, besides drawing the screen as it now is."""
-
-    NONE = auto()
-    QUIT = auto()
-    REDRAW = auto()
-
-
-@dataclass(frozen=True)
-class Screen:
-    """The viewer's choices: how many rows are scrolled past, and of which view."""
-
-    offset: int = 0
-    view: str = PROGRAMS
-
-
-_VIEWS = {Action.PROGRAMS: PROGRAMS, Action.NODES: NODES}
+def press(screen: Screen, key: str, sight: Sight) -> Pressed:
+    """Return the screen after a key, and what else is to be done."""
+    wanted = action(key, sight.replay)
+    if wanted is Action.REDRAW:  # which is as welcome amid help and questions
+        return _RULES[wanted](screen, sight)
+    if screen.prompt is not None:
+        return asked.in_prompt(screen, screen.prompt, key)
+    if key.startswith(PASTE):
+        return screen, Effect()
+    screen = noticed(screen, "")
+    if screen.mode is Mode.SORT:
+        return ordering.in_menu(screen, wanted), Effect()
+    if screen.mode is not Mode.TABLE:
+        return _in_text(screen, wanted, sight), Effect()
+    return (screen, Effect()) if wanted is None else _RULES[wanted](screen, sight)
 
 
-def clamped(offset: int, rows: int, page: int) -> int:
-    """Return the offset nearest to ``offset`` that leaves no room unused."""
-    return max(0, min(offset, rows - max(1, page)))
+# The cursor.
 
 
-def press(screen: Screen, key: str, rows: int, page: int) -> tuple[Screen, Effect]:
-    """Return the choices after ``key``, with ``rows`` rows of which ``page`` fit.
+def _move(rows: int) -> Rule:
+    """So many rows down."""
 
-    ``REDRAW`` asks to forget what the terminal is believed to show. A key without a
-    meaning changes nothing, nor does that of the view one is looking at; another view
-    is seen from its first row.
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        frame = sight.frame
+        if frame is None or not frame.count:
+            return screen, Effect()
+        return at(screen, moved(screen.place, frame, sight.page, rows)), Effect()
+
+    return rule
+
+
+def _page(pages: int) -> Rule:
+    """So many pages down, each with one row of the last one still in sight."""
+
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        frame = sight.frame
+        if frame is None or not frame.count:
+            return screen, Effect()
+        rows = pages * max(1, sight.page - 1)
+        return at(screen, paged(screen.place, frame, sight.page, rows)), Effect()
+
+    return rule
+
+
+def _top(screen: Screen, sight: Sight) -> Pressed:
+    place = replace(screen.place, selected=None, target=None, line=0, first=0)
+    return at(screen, place), Effect()
+
+
+def _bottom(screen: Screen, sight: Sight) -> Pressed:
+    frame = sight.frame
+    if frame is None or not frame.count:
+        return screen, Effect()
+    place = put(screen.place, frame, sight.page, frame.count - 1)
+    return at(screen, place), Effect()
+
+
+# From view to view.
+
+
+def _open(screen: Screen, sight: Sight) -> Pressed:
+    """Drill down into the row under the cursor."""
+    frame = sight.frame
+    if frame is None:
+        return screen, Effect()
+    found = row(screen.place, frame, sight.page)
+    if found is None and frame.count:
+        return screen, Effect()  # it is on its way
+    inner = None if found is None else drill.opened(screen.place, found)
+    if inner is None:
+        return noticed(screen, "there is nothing to open here"), Effect()
+    return replace(screen, places=(*screen.places, inner)), Effect()
+
+
+def _back(screen: Screen, sight: Sight) -> Pressed:
+    """Take back what was narrowed last: the filter, or else the level."""
+    if screen.where:
+        return at(screen, replace(screen.place, where="")), Effect()
+    if len(screen.places) > 1:
+        return replace(screen, places=screen.places[:-1]), Effect()
+    return screen, Effect()
+
+
+def _view(name: str) -> Rule:
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        return viewing(screen, name), Effect()
+
+    return rule
+
+
+def viewing(screen: Screen, name: str) -> Screen:
+    """The screen with another view, from its first row, filtered alike if that goes.
+
+    If it is the view that one has drilled down from, that is where one returns to.
     """
-    wanted = action(key)
-    if wanted is None:
-        return screen, Effect.NONE
-    if wanted is Action.QUIT:
-        return screen, Effect.QUIT
-    if wanted is Action.REDRAW:
-        return screen, Effect.REDRAW
-    if wanted in _VIEWS:
-        view = _VIEWS[wanted]
-        return (screen if view == screen.view else Screen(0, view)), Effect.NONE
-    # A page keeps one row of the last one in sight.
+    choices = replace(screen.choices, view=name)
+    screen = replace(screen, places=screen.places[:1], choices=choices)
+    if screen.place.view == name:
+        return screen
+    place = Place(name, where=screen.where)
+    try:
+        filters.parse(place.where, VIEWS[name])
+    except QueryError as error:
+        screen = noticed(screen, f"filter dropped: {error}", error=True)
+        place = Place(name)
+    return at(screen, place)
+
+
+def _turn(step: int) -> Rule:
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        now = ORDER.index(screen.places[0].view)
+        return viewing(screen, ORDER[(now + step) % len(ORDER)]), Effect()
+
+    return rule
+
+
+# How the rows are shown.
+
+
+def _toggle(name: str, on: str, off: str) -> Rule:
+    """Change a choice of two, and say which it is now."""
+
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        chosen = not getattr(screen.choices, name)
+        change: dict[str, Any] = {name: chosen}
+        screen = replace(screen, choices=replace(screen.choices, **change))
+        return noticed(screen, on if chosen else off), Effect()
+
+    return rule
+
+
+def _tree(screen: Screen, sight: Sight) -> Pressed:
+    """The tree is of the programs: it is gone to from wherever one is."""
+    tree = not (screen.choices.tree and screen.place.view == PROGRAMS)
+    if screen.place.view != PROGRAMS:
+        screen = viewing(screen, PROGRAMS)
+    return replace(screen, choices=replace(screen.choices, tree=tree)), Effect()
+
+
+def _columns(screen: Screen, sight: Sight) -> Pressed:
+    """The next set of columns of this view."""
+    view = screen.place.view
+    names = columns.sets(view)
+    if len(names) == 1:
+        return noticed(screen, "this view has one set of columns"), Effect()
+    name = _after(columns.chosen(view, screen.choices), names)
+    sets = {**screen.choices.sets, view: name}
+    screen = replace(screen, choices=replace(screen.choices, sets=sets))
+    return noticed(screen, f"columns: {name}"), Effect()
+
+
+def _theme(screen: Screen, sight: Sight) -> Pressed:
+    theme = _after(screen.choices.theme, THEMES)
+    screen = replace(screen, choices=replace(screen.choices, theme=theme))
+    return noticed(screen, f"theme: {theme}"), Effect(Do.REDRAW)
+
+
+def _after(name: str, names: Sequence[str]) -> str:
+    """The next of some names, the first after the last, and after an unknown one."""
+    now = names.index(name) if name in names else -1
+    return names[(now + 1) % len(names)]
+
+
+# Text in the place of the table.
+
+
+def _show(mode: Mode) -> Rule:
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        return replace(screen, mode=mode, scroll=0), Effect()
+
+    return rule
+
+
+def _in_text(screen: Screen, wanted: Action | None, sight: Sight) -> Screen:
+    """Scroll the help or the log; any other key leaves it."""
     steps = {
         Action.UP: -1,
         Action.DOWN: 1,
-        Action.PAGE_UP: -max(1, page - 1),
-        Action.PAGE_DOWN: max(1, page - 1),
-        Action.TOP: -rows,
-        Action.BOTTOM: rows,
+        Action.PAGE_UP: -max(1, sight.page - 1),
+        Action.PAGE_DOWN: max(1, sight.page - 1),
+        Action.TOP: -sight.lines,
+        Action.BOTTOM: sight.lines,
     }
-    now = clamped(screen.offset, rows, page)
-    moved = clamped(now + steps[wanted], rows, page)
-    return replace(screen, offset=moved), Effect.NONE
+    if wanted is None or wanted not in steps:
+        return replace(screen, mode=Mode.TABLE, scroll=0)
+    scroll = min(screen.scroll, sight.lines) + steps[wanted]
+    return replace(screen, scroll=max(0, min(scroll, sight.lines)))
+
+
+def _reset(screen: Screen, sight: Sight) -> Pressed:
+    """No filter, nothing hidden, the view's own order."""
+    view = screen.place.view
+    sorts = {name: each for name, each in screen.choices.sorts.items() if name != view}
+    choices = replace(screen.choices, busy=False, sorts=sorts, alerts_first=True)
+    screen = replace(screen, choices=choices)
+    return at(screen, replace(screen.place, where="")), Effect()
+
+
+def _pause(screen: Screen, sight: Sight) -> Pressed:
+    return replace(screen, paused=not screen.paused), Effect()
+
+
+def _do(do: Do, step: int = 0) -> Rule:
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        return screen, Effect(do, step=step)
+
+    return rule
+
+
+_RULES: dict[Action, Rule] = {
+    Action.UP: _move(-1),
+    Action.DOWN: _move(1),
+    Action.PAGE_UP: _page(-1),
+    Action.PAGE_DOWN: _page(1),
+    Action.TOP: _top,
+    Action.BOTTOM: _bottom,
+    Action.OPEN: _open,
+    Action.BACK: _back,
+    Action.PROGRAMS: _view(PROGRAMS),
+    Action.HOSTS: _view(HOSTS),
+    Action.CHECKOUTS: _view(CHECKOUTS),
+    Action.NODES: _view(NODES),
+    Action.EVENTS: _view(EVENTS),
+    Action.PROCESSES: _view(PROCESSES),
+    Action.POOLS: _view(POOLS),
+    Action.CONNECTIONS: _view(CONNECTIONS),
+    Action.NEXT_VIEW: _turn(1),
+    Action.PREVIOUS_VIEW: _turn(-1),
+    Action.TREE: _tree,
+    Action.COLUMNS: _columns,
+    Action.SORT_LEFT: ordering.sort_aside(-1),
+    Action.SORT_RIGHT: ordering.sort_aside(1),
+    Action.REVERSE: ordering.reverse,
+    Action.SORT_MENU: ordering.open_menu,
+    Action.SORT_NAME: ordering.sort_by("hostname", "node"),
+    Action.SORT_CONN: ordering.sort_by("conn", "clients"),
+    Action.SORT_CKOUT: ordering.sort_by("ckout", "out_seconds"),
+    Action.SORT_WAIT: ordering.sort_by("waiting"),
+    Action.SORT_AGE: ordering.sort_by("oldest_seconds", "out_seconds", "age_seconds"),
+    Action.SORT_RATE: ordering.sort_by("ckoutpersec", "uses"),
+    Action.SORT_POOL: ordering.sort_by("pool_worst", "pool_used"),
+    Action.ALERTS_FIRST: _toggle("alerts_first", "alerts on top", "alerts in order"),
+    Action.SEARCH: asked.ask(Asking.SEARCH),
+    Action.SEARCH_ON: asked.search_on,
+    Action.FILTER: asked.ask(Asking.FILTER),
+    Action.NEXT_ALERT: asked.next_alert,
+    Action.RESET: _reset,
+    Action.PAUSE: _pause,
+    Action.SLOWER: asked.slower,
+    Action.FASTER: asked.faster,
+    Action.DELAY: asked.ask(Asking.DELAY),
+    Action.BUSY: _toggle("busy", "what is idle is hidden", "what is idle is shown"),
+    Action.UNITS: _toggle("exact", "durations in plain seconds", "durations by size"),
+    Action.NAMES: _toggle("short_names", "short host names", "full host names"),
+    Action.THEME: _theme,
+    Action.LOG: _show(Mode.LOG),
+    Action.HELP: _show(Mode.HELP),
+    Action.SAVE: asked.ask(Asking.SAVE),
+    Action.KEEP: _do(Do.KEEP),
+    Action.REDRAW: _do(Do.REDRAW),
+    Action.STEP_BACK: _do(Do.STEP, -1),
+    Action.STEP_ON: _do(Do.STEP, 1),
+    Action.SLOW_MOTION: _do(Do.SPEED, -1),
+    Action.FAST_MOTION: _do(Do.SPEED, 1),
+    Action.JUMP: asked.ask(Asking.JUMP),
+    Action.QUIT: _do(Do.QUIT),
+}

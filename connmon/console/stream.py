@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
-from random import Random
+from contextlib import suppress
 from typing import Any, TextIO
 
 from connmon.config import AnyAddress
 from connmon.console import batch
-from connmon.console.link import Failed, Uplink
+from connmon.console.freshness import no_daemon
+from connmon.console.link import Failed
 from connmon.console.options import Target
-from connmon.console.text import Glyphs
-from connmon.model.summary import AnyFrame
-from connmon.wire.commands import PROGRAMS
+from connmon.console.picture import of_line
+from connmon.console.source import Past, of_nodes
+from connmon.console.tape import Damaged, Recording
+from connmon.errors import ConnmonError, ProtocolError
+from connmon.views.frame import Frame
+from connmon.views.query import Query
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Written = Callable[[Frame, float, bool], str]
+"""Makes text of a frame, its time, and whether it is the first."""
 
 
 class Stream:
@@ -28,11 +34,11 @@ class Stream:
         self,
         out: TextIO,
         err: TextIO,
-        written: Callable[[AnyFrame, float, bool], str],
+        written: Written,
         iterations: int | None,
         stop: Callable[[int], None],
     ) -> None:
-        """``written`` makes text of a frame, its time, and whether it is the first."""
+        """Write at most ``iterations`` frames; ``stop`` is told the exit status."""
         self._out = out
         self._err = err
         self._written = written
@@ -40,80 +46,113 @@ class Stream:
         self._stop = stop
         self._first = True
         self._lost = ""
+        #: The exit status if all goes on as it did until now.
+        self.status = 0
 
-    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be written."""
+        return self._left == 0
+
+    def shown(
+        self, frames: tuple[Frame, ...], number: int, origin: str, at: float
+    ) -> None:
         """Write one frame."""
-        if self._left == 0:
+        if self.ended:
             return
         if self._lost:
-            self._err.write(f"connmon: {self._lost}going on with {address}\n")
+            self.say(f"{self._lost}going on with {origin}")
             self._lost = ""
         try:
-            self._out.write(self._written(frame, time.time(), self._first))
+            self._out.write(self._written(frames[0], at, self._first))
             self._out.flush()
         except BrokenPipeError:
-            self._left = 0
-            _forget(self._out)
-            self._stop(0)
-            return
+            self._end(0)
         except OSError as error:
+            self.say(f"cannot write: {error.strerror or error}")
+            self._end(1)
+        else:
+            self._wrote()
+
+    def refused(self, reason: str, number: int) -> None:
+        """The node does not understand what is asked for.
+
+        If another one did, there may be more of that kind: the uplink goes on.
+        """
+        if self._first:
+            self.say(reason)
             self._left = 0
-            _forget(self._out)
-            self._err.write(f"connmon: cannot write: {error.strerror or error}\n")
             self._stop(1)
-            return
-        self._first = False
-        if self._left is not None:
-            self._left -= 1
-            if self._left == 0:
-                self._stop(0)
+
+    def noted(self, text: str) -> None:
+        """Something else failed: to be told, also by the status in the end."""
+        self.say(text)
+        self.status = 1
 
     def lost(self, failed: Failed) -> None:
         """A node went away: to be told with what comes of it, in one line."""
         self._lost = f"lost {failed}; "
 
+    def trying(self, address: AnyAddress, wait: float) -> None:
+        """Nobody needs to know."""
+
     def exhausted(self, tried: tuple[Failed, ...]) -> bool:
         """No node is left: end."""
-        self._err.write(f"connmon: {self._lost}{no_daemon(tried)}\n")
+        self.say(f"{self._lost}{no_daemon(tried)}")
         self._stop(1)
         return False
 
+    def say(self, text: str) -> None:
+        """Tell something in one line on standard error, if anybody reads that."""
+        with suppress(OSError):
+            self._err.write(f"connmon: {text}\n")
+            self._err.flush()
 
-def no_daemon(tried: tuple[Failed, ...]) -> str:
-    """What was tried in vain, in one line."""
-    return f"no daemon reached, tried {', '.join(map(str, tried))}"
+    def _wrote(self) -> None:
+        self._first = False
+        if self._left is not None:
+            self._left -= 1
+        if self.ended:
+            self._stop(self.status)
+
+    def _end(self, status: int) -> None:
+        """The output is of no use any more."""
+        self._left = 0
+        _forget(self._out)
+        self._stop(status)
 
 
-def writer(form: str, glyphs: Glyphs) -> Callable[[AnyFrame, float, bool], str]:
-    """How frames are written in a form: ``text``, ``json`` or ``csv``.
+def writer(form: str, look: batch.Look) -> Written:
+    """How frames are written in a form: ``text``, ``json``, ``csv`` or ``log``.
 
-    All frames of one writer are of the same view.
+    All frames of one writer must be of the same view.
     """
     if form == "json":
         return lambda frame, now, first: batch.as_json(frame, now) + "\n"
+    if form == "log":
+        return lambda frame, now, first: batch.as_log(frame, now, look) + "\n"
     if form == "csv":
         return lambda frame, now, first: (
             (batch.csv_header(frame) if first else "") + batch.as_csv(frame, now)
         )
-    return lambda frame, now, first: batch.as_text(
-        frame, now, first=first, glyphs=glyphs
-    )
+    return lambda frame, now, first: batch.as_text(frame, now, first=first, look=look)
 
 
 def run(
     reactor: Any,
     target: Target,
-    form: str,
+    query: Query,
+    written: Written,
     delay: float,
     *,
     iterations: int | None,
-    glyphs: Glyphs,
-    view: str = PROGRAMS,
+    record: str | None = None,
     fd: int = 1,
 ) -> int:
-    """Write frames of a view to standard output, or ``fd`` for tests; the exit status.
+    """Write what a query shows to standard output, or ``fd``; the exit status.
 
-    ^C ends with 130, SIGTERM with 143, SIGHUP with 129, a closed pipe with 0.
+    ``record`` names a file to record to, meanwhile. ^C ends with 130, SIGTERM with 143,
+    SIGHUP with 129, a closed pipe with 0. Raises ``ConfigError`` for that file.
     """
     status: int | None = None
 
@@ -122,16 +161,13 @@ def run(
         if status is not None:
             return  # the first reason to end is the one that counts
         status = with_status
-        uplink.stop()
+        source.stop()
         if reactor.running:
             reactor.stop()
 
-    # Bytes as they are made: CSV ends its lines itself, and no locale may spoil names.
-    out = open(  # noqa: SIM115  it is not ours to close
-        fd, "w", encoding="utf-8", errors="replace", newline="", closefd=False
-    )
-    stream = Stream(out, sys.stderr, writer(form, glyphs), iterations, stop)
-    uplink = Uplink(reactor, stream, target, delay, Random(), view=view)
+    stream = Stream(_output(fd), sys.stderr, written, iterations, stop)
+    source = of_nodes(reactor, stream, target, record)
+    source.watch((query,), delay)
 
     def interrupted(number: int, frame: object) -> None:
         reactor.callFromThread(stop, 128 + number)
@@ -141,11 +177,70 @@ def run(
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, interrupted)
-        uplink.start()
+        source.start()
 
     reactor.callWhenRunning(begin)
     reactor.run()
     return status or 0
+
+
+def replay(
+    recording: Recording,
+    begin: int,
+    query: Query,
+    written: Written,
+    *,
+    iterations: int | None,
+    fd: int = 1,
+) -> int:
+    """Write what a query shows of each picture from ``begin`` on; the exit status.
+
+    A picture that cannot be read is passed over, with a line on standard error; so is
+    the rest of a file that was cut off. That is no failure.
+    """
+    status = 0
+
+    def stop(with_status: int) -> None:
+        nonlocal status
+        status = with_status
+
+    stream = Stream(_output(fd), sys.stderr, written, iterations, stop)
+    past = Past()
+    past.ask((query,))
+    for index in range(begin, len(recording)):
+        try:
+            at, line = recording.picture(index)
+            past.take(of_line(line))
+        except (Damaged, ProtocolError) as error:
+            stream.say(f"picture {index + 1}: {error}")
+            continue
+        past.show(stream, "", at)
+        if stream.ended:
+            return status
+    if recording.damage:
+        stream.say(recording.damage)
+    return stream.status
+
+
+def write(text: str, fd: int = 1) -> None:
+    """Write text to standard output, or ``fd``; a reader that left is no error.
+
+    Raises ``ConnmonError`` for any other reason why it cannot be written.
+    """
+    out = _output(fd)
+    try:
+        out.write(text)
+        out.flush()
+    except OSError as error:
+        _forget(out)
+        if not isinstance(error, BrokenPipeError):
+            reason = error.strerror or error
+            raise ConnmonError(f"cannot write: {reason}") from None
+
+
+def _output(fd: int) -> TextIO:
+    """Bytes as they are made: CSV ends its lines itself, and no locale spoils names."""
+    return open(fd, "w", encoding="utf-8", errors="replace", newline="", closefd=False)
 
 
 def _forget(out: TextIO) -> None:

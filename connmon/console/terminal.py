@@ -64,14 +64,24 @@ def interactive(
     )
 
 
-def depth(environ: Mapping[str, str]) -> Depth:
-    """Choose the colours: none if NO_COLOR is set or an old terminal has none."""
-    term = environ.get("TERM", "")
-    if environ.get("NO_COLOR") or term.startswith("vt"):
+_THEMES = {"many": Depth.MANY, "sixteen": Depth.SIXTEEN, "mono": Depth.MONO}
+
+
+def depth(
+    environ: Mapping[str, str], theme: str = "auto", color: str = "auto"
+) -> Depth:
+    """Choose the colours: as ``--color`` says, then NO_COLOR, then the theme.
+
+    With ``auto`` for all three it is what the terminal's name promises.
+    """
+    if color == "never" or (color == "auto" and environ.get("NO_COLOR")):
         return Depth.MONO
+    if theme in _THEMES:
+        return _THEMES[theme]
+    term = environ.get("TERM", "")
     if environ.get("COLORTERM") or "256color" in term or "direct" in term:
         return Depth.MANY
-    return Depth.SIXTEEN
+    return Depth.MONO if term.startswith("vt") and color == "auto" else Depth.SIXTEEN
 
 
 def glyphs(environ: Mapping[str, str]) -> Glyphs:
@@ -83,9 +93,12 @@ def glyphs(environ: Mapping[str, str]) -> Glyphs:
     return UNICODE if utf8 and environ.get("TERM") != "linux" else ASCII
 
 
-def painter(environ: Mapping[str, str]) -> Painter:
+def painter(
+    environ: Mapping[str, str], theme: str = "auto", color: str = "auto"
+) -> Painter:
     """Return the painter for the terminal that the environment describes."""
-    return Painter(depth(environ), glyphs(environ), environ.get("TERM") != "linux")
+    chosen = depth(environ, theme, color)
+    return Painter(chosen, glyphs(environ), environ.get("TERM") != "linux")
 
 
 def open_tty() -> int:
@@ -289,6 +302,11 @@ class Terminal:
         """Have everything drawn anew, as another program may have written over it."""
         self._painter.forget()
         self._call(self._on_resize, *self.size)
+
+    def repaint(self, painter: Painter) -> None:
+        """Have everything drawn anew, by another painter."""
+        self._painter = painter
+        self.redraw()
 
     def stop(self, status: int) -> None:
         """Give the terminal back, then tell ``status``; only the first call counts."""

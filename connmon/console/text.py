@@ -23,28 +23,62 @@ _SUBSTITUTE = "?"
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The signs beyond ASCII that a screen may use, or what stands in for them."""
+    """The signs beyond ASCII that a screen may use, or what stands in for them.
+
+    ``strokes`` are a bar's full cell, its half one and its track. ``levels`` are those
+    of a sparkline above zero, the lowest first.
+    """
 
     ascii: bool
     ellipsis: str
     arrows: str
+    strokes: str
+    levels: str
 
 
-UNICODE = Glyphs(ascii=False, ellipsis="…", arrows="↑↓")
-ASCII = Glyphs(ascii=True, ellipsis="~", arrows="Up Dn")
+# No full block: those of neighbouring rows would merge into a wall.
+UNICODE = Glyphs(
+    ascii=False, ellipsis="…", arrows="↑↓", strokes="━╸─", levels="▁▂▃▄▅▆▇"
+)
+ASCII = Glyphs(
+    ascii=True, ellipsis="~", arrows="Up Dn", strokes="=-.", levels=".:-=+*#"
+)
 
 
 class Style(Enum):
     """What a piece of text is; how it looks is decided where it is painted."""
 
     PLAIN = auto()
+    #: Whose console this is.
     TITLE = auto()
+    #: What a figure of the header is of, and the figure.
     LABEL = auto()
+    VALUE = auto()
+    #: The line over a table.
+    HEADING = auto()
+    #: What the viewer chose: the column that rows are sorted by, the filter.
+    CHOSEN = auto()
+    #: The row that the cursor is on.
+    SELECTED = auto()
     GOOD = auto()
-    ALERT = auto()
+    #: A figure that is worth a warning, a sign that is, one that is worse.
+    WARN = auto()
+    WARN_BADGE = auto()
+    CRIT = auto()
+    #: The filled part of a bar, by what it says; a sparkline.
+    BAR = auto()
+    BAR_WARN = auto()
+    BAR_CRIT = auto()
+    #: Figures of what has ended, and of what nobody hears.
     GONE = auto()
     STALE = auto()
+    #: What need not be read: zeros, tracks of bars, hints.
     QUIET = auto()
+    #: What is printed on a key, and what the key does.
+    KEY = auto()
+    ACTION = auto()
+    #: Where the next character goes.
+    CARET = auto()
 
 
 Segment = tuple[Style, str]

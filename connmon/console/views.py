@@ -1,168 +1,192 @@
-"""What the screen shows: a pure function of the figures, the choices and the size.
-
-Here is what all views have around their tables: who is watched, how fresh it is, what
-there is to say, and where in the table one is.
-"""
+"""What the screen shows: a pure function of the figures, the choices and the size."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 
-from connmon.console import nodes, programs
-from connmon.console.keys import hints
-from connmon.console.table import Table
-from connmon.console.text import UNICODE, Glyphs, Line, Segment, Style, clean, fit
-from connmon.console.text import width as cells_of
-from connmon.model.summary import AnyFrame, Frame, NodesFrame
-from connmon.wire.commands import NODES, PROGRAMS
+from connmon.console import columns, figures, footer, header, table
+from connmon.console import help as panels
+from connmon.console.cells import harmless, sentence
+from connmon.console.line import clipped
+from connmon.console.marks import Values, number
+from connmon.console.place import Mode
+from connmon.console.shown import Shown, State
+from connmon.console.text import Glyphs, Line, Style
+from connmon.views.frame import Frame
+from connmon.views.schema import (
+    CHECKOUTS,
+    CONNECTIONS,
+    EVENTS,
+    HOSTS,
+    NODES,
+    POOLS,
+    PROCESSES,
+    PROGRAMS,
+)
 
-_TALL = 8
-"""From this height on there is a footer, and a line kept free for a message."""
+__all__ = ["Shown", "State", "lines", "page_rows", "text_rows"]
 
+_LOW = 8
+"""Below this height there is but one line over the table, and none below it."""
 
-class State(Enum):
-    """How fresh the figures are."""
+_TALL = 16
+"""From this height on there are the totals, and what is cut of some rows below them."""
 
-    LIVE = auto()
-    CONNECTING = auto()
-    LOST = auto()
+_VERY_TALL = 30
+"""From this height on that is so of all rows."""
+
+_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS)
+"""Views in which something is cut more often than not."""
+
+_NOTHING = {
+    PROGRAMS: "no program has reported yet",
+    HOSTS: "no host has reported yet",
+    PROCESSES: "no process is running",
+    POOLS: "there is no pool",
+    CONNECTIONS: "no connection is open",
+    CHECKOUTS: "no connection is checked out",
+    NODES: "there is no node",
+    EVENTS: "nothing has happened yet",
+}
 
 
 @dataclass(frozen=True)
-class Shown:
-    """All that the screen depends on, besides its size.
+class _Plan:
+    """How many lines there are of what: over the table, of it, and below it.
 
-    ``message`` is what there is to say about the link, in one line, such as ``lost
-    node1 192.168.1.205:5800: connection refused; trying node2``. Figures that are no
-    longer fresh are still given, and shown as stale. A frame of another view than
-    ``view`` is not shown. All texts are cleaned here.
+    ``head`` are those of the header, and ``where`` is whether there is one for the
+    place. ``detail`` is one for the selected row, ``foot`` the last one.
     """
 
-    frame: AnyFrame | None
-    state: State
-    message: str = ""
-    address: str = ""
-    clock: str = ""
-    offset: int = 0
-    glyphs: Glyphs = UNICODE
-    view: str = PROGRAMS
+    head: int
+    where: bool
+    page: int
+    detail: bool
+    foot: bool
 
 
 def lines(shown: Shown, width: int, height: int) -> list[Line]:
     """Return exactly ``height`` lines, none wider than ``width`` cells."""
-    page = page_rows(shown, height)
-    table = _table(shown, width, page)
-    drawn = _top(shown, table, width, height) + table.rows
-    drawn += [()] * (height - len(drawn))
-    if height >= _TALL:
-        drawn[height - 1] = _footer(shown.glyphs, table, page, width)
-    return [_clipped(line, width, shown.glyphs) for line in drawn[:height]]
+    plan = _plan(shown, height)
+    top = _header(shown, plan, width)
+    if plan.where:
+        top.append(header.where(shown, width))
+    if shown.screen.mode is Mode.TABLE:
+        middle, place = _table(shown, plan, width)
+    else:
+        middle, place = _panel(shown, plan, width)
+    drawn = [*top, *middle]
+    bottom = [_last(shown, place, width, height)] if plan.foot else []
+    drawn += [()] * (height - len(drawn) - len(bottom))
+    drawn = drawn[: height - len(bottom)] + bottom
+    return [clipped(line, width, shown.glyphs) for line in drawn]
 
 
-def page_rows(shown: Shown, height: int) -> int:
-    """Return how many rows a screen of ``height`` lines has room for."""
-    around = 5 if height >= _TALL else 4 if shown.message else 3
-    return max(0, height - around)
+def page_rows(shown: Shown, width: int, height: int) -> int:
+    """Return how many rows of a table there is room for."""
+    return _plan(shown, height).page
 
 
-def row_count(frame: AnyFrame | None) -> int:
-    """Return how many rows a frame's table has."""
-    if isinstance(frame, NodesFrame):
-        return len(frame.nodes)
-    return len(frame.programs) if frame else 0
+def text_rows(shown: Shown, width: int) -> int:
+    """Return how many lines there are of what stands in the place of the table."""
+    return len(panels.panel(shown, width))
 
 
-def _table(shown: Shown, width: int, page: int) -> Table:
-    """Return the table of the view that was chosen, empty without a frame of it."""
-    frame, where = shown.frame, (shown.offset, width, page, shown.glyphs)
-    if shown.view == NODES:
-        return nodes.table(frame if isinstance(frame, NodesFrame) else None, *where)
-    return programs.table(frame if isinstance(frame, Frame) else None, *where)
+def _plan(shown: Shown, height: int) -> _Plan:
+    screen = shown.screen
+    table = screen.mode is Mode.TABLE
+    low = height < _LOW
+    # A low window has a last line only while there is something that must be said.
+    said = bool(screen.notice) or header.cut_off(shown)
+    foot = not low or screen.prompt is not None or (said and height > 2)
+    head = min(1, height - foot) if low else 4 if height >= _TALL else 2
+    where = table and not low and bool(header.where(shown))
+    least = _TALL if screen.place.view in _SENTENCES else _VERY_TALL
+    detail = table and height >= least
+    page = max(0, height - head - where - 1 - detail - foot)
+    return _Plan(head, where, page, detail, foot)
 
 
-def _top(shown: Shown, table: Table, width: int, height: int) -> list[Line]:
-    top: list[Line] = [
-        _identity(shown, table, width),
-        ((Style.PLAIN, table.summary),),
-    ]
-    if height >= _TALL or shown.message:
-        style = Style.ALERT if shown.state is State.LOST else Style.PLAIN
-        top.append(((style, clean(shown.message, glyphs=shown.glyphs)),))
-    ((style, names),) = table.heading
-    return [*top, ((style, fit(names, width, glyphs=shown.glyphs)),)]
-
-
-def _identity(shown: Shown, table: Table, width: int) -> Line:
-    """Return who is watched and how fresh it is; the freshness gives way last."""
-    glyphs = shown.glyphs
-    word = _word(shown)
-    style = Style.GOOD if shown.state is State.LIVE else Style.ALERT
-    clock = clean(shown.clock, glyphs=glyphs) + "  " if shown.clock else ""
-    if width < len("connmon") + 1 + cells_of(clock) + len(word):
-        clock = ""
-    room = width - cells_of(clock) - len(word) - 1
-    if room < 0:
-        return ((style, word),)
-    who = _who(shown, table, room)
-    return (*who, (Style.PLAIN, clock), (style, word))
-
-
-def _who(shown: Shown, table: Table, room: int) -> Line:
-    """Return who is watched, in ``room`` cells and a blank.
-
-    How the cluster is comes after the address, and the address goes if only one of the
-    two fits.
-    """
-    glyphs = shown.glyphs
-    name = "connmon"
+def _header(shown: Shown, plan: _Plan, width: int) -> list[Line]:
+    """The lines over the table, as many as the plan has."""
+    if plan.head < 2:
+        return [header.identity(shown, width)][: plan.head]
+    between: list[Line] = [(), ()]
     if shown.frame:
-        name += f" {shown.frame.service}@{shown.frame.node}"
-    name = clean(name, glyphs=glyphs)
-    address = clean(shown.address, glyphs=glyphs)
-    full = f"{name} {address}" if address else name
-    said = [clean(each, glyphs=glyphs) for each in table.cluster]
-    for left, cluster in [*((full, each) for each in said), *((name, s) for s in said)]:
-        if cells_of(left) + 2 + cells_of(cluster) <= room:
-            rest = room - cells_of(left) - 2
-            style = Style.PLAIN if table.whole else Style.STALE
-            ended = fit(cluster, rest, glyphs=glyphs)[len(cluster) :]
-            return (
-                (Style.TITLE, left),
-                (Style.PLAIN, "  "),
-                (style, cluster),
-                (Style.PLAIN, ended + " "),
-            )
-    return ((Style.TITLE, fit(full, room, glyphs=glyphs) + " "),)
+        head = shown.frame.head
+        between = [
+            header.totals_line(head, width, shown.glyphs),
+            header.waits_line(head, width),
+        ]
+    between = between if plan.head > 2 else []
+    return [header.identity(shown, width), *between, header.news(shown)]
 
 
-def _word(shown: Shown) -> str:
-    if shown.state is State.LIVE:
-        return "LIVE"
-    return "STALE" if shown.frame else shown.state.name
+def _table(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:
+    """The table, with what there is to say of the selected row, and its place."""
+    place, choices, frame = shown.screen.place, shown.screen.choices, shown.frame
+    if frame is None or frame.view != place.view:
+        return [table.empty(place, choices, width, shown.glyphs)], ""
+    drawn = table.table(
+        frame,
+        place,
+        choices,
+        columns.manner_of(frame, choices, shown.glyphs, shown.time),
+        room=width,
+        page=plan.page,
+        most=shown.widest,
+    )
+    rows = drawn.lines or [((Style.QUIET, f"  {_nothing(shown, frame)}"),)]
+    rows = (rows + [()] * plan.page)[: plan.page]
+    if plan.detail:
+        rows.append(_detail(place.view, drawn.selected or {}, shown.glyphs))
+    seen = drawn.window
+    return [drawn.heading, *rows], footer.place(
+        seen.first, seen.last, seen.count, frame.total
+    )
 
 
-def _footer(glyphs: Glyphs, table: Table, page: int, width: int) -> Line:
-    first = table.first
-    last = min(first + page, table.count)
-    place = f"{first + 1 if last else 0}-{last} of {table.count}"
-    room = width - len(place) - 1
-    if room < 0:
-        return ((Style.PLAIN, place),)
-    hint = fit(hints(glyphs, room), room, glyphs=glyphs)
-    return ((Style.QUIET, hint + " "), (Style.PLAIN, place))
+def _nothing(shown: Shown, frame: Frame) -> str:
+    """Why there is no row."""
+    if frame.total <= 0:
+        return _NOTHING[frame.view]
+    return "nothing matches the filter" if shown.screen.where else "nothing is busy"
 
 
-def _clipped(line: Line, width: int, glyphs: Glyphs) -> Line:
-    """Cut what passes ``width``; a line that fits is returned as it is."""
-    if sum(cells_of(text) for _, text in line) <= width:
-        return line
-    kept: list[Segment] = []
-    for style, text in line:
-        size = cells_of(text)
-        if size > width:
-            kept.append((style, fit(text, width, glyphs=glyphs)))
-            break
-        kept.append((style, text))
-        width -= size
-    return tuple(kept)
+def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
+    """What is cut of a row, or has no column."""
+    if view == EVENTS:
+        return ((Style.PLAIN, " " + sentence(values.get("text"), glyphs)),)
+    names = ("site",) if view in _SENTENCES else ("hostname", "progname", "node")
+    named = (harmless(values.get(each), glyphs) for each in names)
+    said = [" ".join(each for each in named if each)]
+    if owner := harmless(values.get("owner"), glyphs):
+        said.append(f"thread {owner}")
+    if (uses := number(values.get("uses"))) is not None:
+        said.append(f"{figures.count(int(uses))} uses")
+    said.append(sentence(values.get("reason"), glyphs))
+    name, rest = said[0], "   ".join(each for each in said[1:] if each)
+    return (Style.VALUE, f" {name}"), (
+        Style.PLAIN,
+        f"   {rest}" if name else f" {rest}",
+    )
+
+
+def _panel(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:
+    """What stands in the place of the table, from the line scrolled to on."""
+    every = panels.panel(shown, width)
+    first = max(0, min(shown.screen.scroll, len(every) - plan.page))
+    if shown.screen.mode is Mode.SORT:  # there it is the line that must be seen
+        first = max(0, min(shown.screen.scroll, len(every) - 1) - plan.page + 1)
+    seen = every[first : first + plan.page]
+    place = footer.place(first, first + len(seen), len(every))
+    return [panels.title(shown, width), *seen], place
+
+
+def _last(shown: Shown, place: str, width: int, height: int) -> Line:
+    """The last line: a prompt, or keys; in a low window what must be said."""
+    if shown.screen.prompt is not None:
+        return footer.typed(shown.screen.prompt, width, shown.glyphs)
+    if height < _LOW:
+        return header.notice(shown) if shown.screen.notice else header.news(shown)
+    return footer.reminder(shown.footer, place, width, shown.glyphs)

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from connmon import __version__
 from connmon.config import Address
+from connmon.daemon.chronicle import Chronicle
 from connmon.daemon.credentials import Credentials, credentials
 from connmon.daemon.feeds import Feeds, Subscription
 from connmon.daemon.mesh import Mesh
@@ -24,7 +25,9 @@ from connmon.daemon.tellers import Teller
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
 from connmon.model.records import Home, Identity
+from connmon.views.answer import checked
 from connmon.wire import commands, exchange
+from connmon.wire.queries import decode_queries
 from connmon.wire.reports import decode_report
 from connmon.wire.traffic import CountedLink
 from connmon.wire.without_tls import amp
@@ -58,6 +61,7 @@ class Node:
     board: Board
     feeds: Feeds
     mesh: Mesh
+    chronicle: Chronicle
     settings: str
     clock: Clock
     links: set[NodeLink] = field(default_factory=set)
@@ -142,6 +146,7 @@ class NodeLink(CountedLink):
             now = self._node.clock.seconds()
             last = self._node.board.departed(token, self._registration, now)
             if last:
+                self._node.chronicle.left(identity, now)
                 self._node.mesh.reported(token, self._registration, None)
         _log.info(
             "client {who} left{older}: {reason}",
@@ -222,11 +227,12 @@ class NodeLink(CountedLink):
     def _agreed(self, version: int, oldest: int, role: str, service: str) -> int:
         """The version that is spoken from now on, or why there is none."""
         spoken = min(version, commands.VERSION)
-        if spoken < max(oldest, commands.OLDEST_VERSION):
+        known = commands.OLDEST.get(role, commands.OLDEST_VERSION)
+        if spoken < max(oldest, known):
             raise self._refusal(
                 commands.VersionRefused(
                     f"protocol versions {oldest} to {version} offered, "
-                    f"{commands.OLDEST_VERSION} to {commands.VERSION} spoken here"
+                    f"{known} to {commands.VERSION} spoken here"
                 )
             )
         if role not in (commands.CLIENT, commands.CONSOLE, commands.PEER):
@@ -286,36 +292,35 @@ class NodeLink(CountedLink):
         if self._identity is None:
             raise ProtocolError("a Report before Register")
         self._expect_word(commands.SILENCE_SECONDS)
+        node, now = self._node, self._node.clock.seconds()
+        token = self._identity.process
         report = decode_report(payload)
-        verdict = self._node.board.reported(
-            self._identity.process,
-            self._registration,
-            report,
-            self._node.clock.seconds(),
-        )
+        before = node.chronicle.before(self._identity, now)
+        verdict = node.board.reported(token, self._registration, report, now)
         if verdict is Verdict.STALE:
             raise ProtocolError("a report that is older than what is known")
         if verdict is Verdict.APPLIED:
-            self._node.mesh.reported(
-                self._identity.process,
-                self._registration,
-                None if report.base is None else payload,
-            )
+            node.chronicle.reported(node.board.processes[token], before, now)
+            passed_on = None if report.base is None else payload
+            node.mesh.reported(token, self._registration, passed_on)
         return {
             "whole": verdict is Verdict.WHOLE_WANTED,
             "interval": REPORT_INTERVAL,
         }
 
     @commands.Subscribe.responder
-    def subscribe(self, view: str, interval: float) -> dict[str, Any]:
+    def subscribe(self, queries: bytes, interval: float, number: int) -> dict[str, Any]:
         """Begin, or change, what a console is shown."""
         self._require(commands.CONSOLE)
-        if view not in commands.VIEWS:
-            raise ProtocolError(f"no view {view!r}")
+        wanted = decode_queries(queries)
+        for each in wanted:
+            checked(each)
         if self._subscription is None:
-            self._subscription = self._node.feeds.subscribe(self._show, view, interval)
+            self._subscription = self._node.feeds.subscribe(
+                self._show, wanted, interval, number
+            )
         else:
-            self._subscription.change(view, interval)
+            self._subscription.change(wanted, interval, number)
         return {}
 
     @commands.Alive.responder
@@ -393,9 +398,11 @@ class NodeLink(CountedLink):
         if self._node.mismatched.get(identity.process) is self._credentials:
             self._node.mismatched.pop(identity.process, None)
 
-    def _show(self, view: str, frame: bytes) -> Deferred[Any]:
-        """Send one frame; the answer says that there is room for the next."""
-        shown: Deferred[Any] = self.callRemote(commands.Feed, payload=frame, view=view)
+    def _show(self, number: int, feed: bytes) -> Deferred[Any]:
+        """Send one feed; the answer says that there is room for the next."""
+        shown: Deferred[Any] = self.callRemote(
+            commands.Feed, payload=feed, number=number
+        )
         return shown
 
     def _peer(self) -> Teller:

@@ -8,7 +8,7 @@ both have in common: who is who, whether this node was awake, and what is odd.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
@@ -30,9 +30,10 @@ from connmon.model.exchange import (
     SumsTold,
     Versions,
 )
-from connmon.model.journal import Journal, Remark
+from connmon.model.journal import INFO, WARN, Journal, Remark, Severity
 from connmon.model.records import Home, Record
-from connmon.model.summary import UP, Frame, NodesFrame
+from connmon.views.fleet import Cluster
+from connmon.views.roster import UP, NodeRow
 from connmon.wire.commands import CLIENT, CONSOLE, NodeRefused
 from connmon.wording import printable
 
@@ -55,9 +56,20 @@ class Mesh:
     """All other nodes of the service."""
 
     def __init__(
-        self, reactor: Any, service: Service, name: str, board: Board, journal: Journal
+        self,
+        reactor: Any,
+        service: Service,
+        name: str,
+        board: Board,
+        journal: Journal,
+        *,
+        on_tick: Callable[[float], None] = lambda now: None,
     ) -> None:
-        """Know the other nodes by the configuration; ``start`` begins to reach them."""
+        """Know the other nodes by the configuration; ``start`` begins to reach them.
+
+        ``on_tick`` is told the time, each second.
+        """
+        self._on_tick = on_tick
         self.present: Counter[str] = Counter()
         self._reactor = reactor
         self._board = board
@@ -118,7 +130,8 @@ class Mesh:
         if late < SLEPT_SECONDS:
             return True
         self._ticked = now
-        self._note(f"node {self._this.name} was stopped for {late:.0f} seconds", now)
+        text = f"node {self._this.name} was stopped for {late:.0f} seconds"
+        self._note(text, now, WARN)
         for teller in self._tellers:
             teller.link.hang_up()
         for peer in self._peers:
@@ -133,6 +146,7 @@ class Mesh:
         try:
             self.awake(now)
             self._ticked = now
+            self._on_tick(now)
             if now - self._swept >= SWEEP_SECONDS:
                 self._sweep(now)
         except Exception:  # noqa: BLE001 whatever it was, the next is in a second
@@ -142,7 +156,8 @@ class Mesh:
         self._swept = now
         self._journal.expired(now)
         for home, count in self._board.expired(now):
-            self._note(f"gave up {count} processes of {home.node}, not heard", now)
+            text = f"gave up {count} processes of {home.node}, not heard"
+            self._note(text, now, WARN)
 
     # What processes linked here do.
 
@@ -258,7 +273,8 @@ class Mesh:
         text = f"node {peer.name} is {peer.state}"
         if peer.reason:
             text += f": {printable(peer.reason)}"
-        self._note(text, self._reactor.seconds())
+        severity = INFO if peer.state == UP else WARN
+        self._note(text, self._reactor.seconds(), severity)
 
     def census(self) -> tuple[int, int]:
         """How many clients and consoles are linked to this node."""
@@ -291,24 +307,24 @@ class Mesh:
     ) -> None:
         """Remark on a node, once for each text."""
         if self._oddities.note(name, kind, text, until):
-            self._journal.note(f"node {name}: {text}", now)
+            self._journal.note(f"node {name}: {text}", now, severity=WARN)
             _log.warn("node {node}: {text}", node=name, text=text)
 
-    def _note(self, text: str, now: float) -> None:
-        self._journal.note(text, now)
+    def _note(self, text: str, now: float, severity: Severity) -> None:
+        self._journal.note(text, now, severity=severity)
         _log.info("{text}", text=text)
 
     # What consoles are shown.
 
-    def completed(self, frame: Frame) -> Frame:
-        """The programs view, with how many of the nodes are up."""
+    def cluster(self) -> Cluster:
+        """How many of the nodes are up, this one included."""
         down = tuple(each.name for each in self._peers if each.state != UP)
         count = len(self._peers) + 1
-        return replace(frame, nodes_up=count - len(down), nodes=count, down=down)
+        return Cluster(count - len(down), count, down)
 
-    def frame(self) -> NodesFrame:
-        """The nodes view."""
-        return self._roster.frame(self._reactor.seconds())
+    def nodes(self) -> tuple[NodeRow, ...]:
+        """The rows of the nodes view."""
+        return self._roster.rows(self._reactor.seconds())
 
 
 def settings_of(service: Service) -> str:

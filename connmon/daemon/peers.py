@@ -22,7 +22,7 @@ from connmon.model.board import Board
 from connmon.model.exchange import Alive, Digest, SumsTold, Versions
 from connmon.model.journal import Journal
 from connmon.model.records import Home
-from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP
+from connmon.views.roster import REFUSED, STALE, UNREACHABLE, UP
 from connmon.wire import commands, exchange
 from connmon.wire.dialing import endpoint
 from connmon.wire.failing import in_words
@@ -193,7 +193,7 @@ class Peer:
         greeted = link.callRemote(
             commands.Hello,
             version=commands.VERSION,
-            oldest=commands.OLDEST_VERSION,
+            oldest=commands.OLDEST[commands.PEER],
             role=commands.PEER,
             service=this.service,
             software=__version__,

@@ -12,7 +12,7 @@ from connmon.daemon.peers import Peer
 from connmon.daemon.tellers import Teller, Tellers
 from connmon.model.exchange import Alive
 from connmon.model.homes import Homes
-from connmon.model.summary import UP, NodeRow, NodesFrame
+from connmon.views.roster import UP, NodeRow
 from connmon.wire.traffic import Traffic
 from connmon.wording import printable
 
@@ -44,7 +44,7 @@ class Roster:
         self._homes = homes
         self._census = census
 
-    def frame(self, now: float) -> NodesFrame:
+    def rows(self, now: float) -> tuple[NodeRow, ...]:
         """The nodes of the configuration, in its order, and then any others."""
         listed = [
             self._own(now)
@@ -58,7 +58,7 @@ class Roster:
             for each in self._tellers
             if each.home.node not in known
         ]
-        return NodesFrame(self._service.name, self._this.name, tuple(listed + unlisted))
+        return (*listed, *unlisted)
 
     def _own(self, now: float) -> NodeRow:
         clients, consoles = self._census()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -12,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from connmon import __version__, config
+from connmon.daemon.chronicle import Chronicle
 from connmon.daemon.feeds import Feeds
 from connmon.daemon.intake import Node, NodeFactory
 from connmon.daemon.listening import Listener, bind_all
@@ -20,8 +22,9 @@ from connmon.daemon.unixport import UnixPort
 from connmon.errors import ConfigError
 from connmon.model.board import Board
 from connmon.model.journal import Journal
-from connmon.wire import commands
-from connmon.wire.frames import encode_frame, encode_nodes
+from connmon.views.fleet import Fleet
+from connmon.views.query import Query
+from connmon.wire.frames import encode_feed
 
 _log = Logger(namespace="connmon.daemon")
 
@@ -95,20 +98,22 @@ def join(reactor: Any, service: config.Service, name: str, incarnation: str) -> 
         stale_after=service.stale_after,
     )
     journal = Journal(name, incarnation)
-    mesh = Mesh(reactor, service, name, board, journal)
-    views = {
-        commands.PROGRAMS: lambda: encode_frame(
-            mesh.completed(board.frame(reactor.seconds()))
-        ),
-        commands.NODES: lambda: encode_nodes(mesh.frame()),
-    }
+    chronicle = Chronicle(journal, board, reactor.seconds())
+    mesh = Mesh(reactor, service, name, board, journal, on_tick=chronicle.tick)
+    fleet = Fleet(board, nodes=mesh.nodes, events=journal.newest, cluster=mesh.cluster)
+
+    def made(queries: Sequence[Query]) -> bytes:
+        now = reactor.seconds()
+        return encode_feed([fleet.answer(each, now) for each in queries])
+
     return Node(
         service=service.name,
         name=name,
         incarnation=incarnation,
         board=board,
-        feeds=Feeds(reactor, views),
+        feeds=Feeds(reactor, made),
         mesh=mesh,
+        chronicle=chronicle,
         settings=settings_of(service),
         clock=reactor,
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from connmon import config
-from connmon.console.main import has_screen, view
+from connmon.console.main import has_screen, watch
 from connmon.console.options import Target, add_target, positive_seconds
 from connmon.errors import ConfigError
 
@@ -67,8 +67,8 @@ def _watch(address: config.AnyAddress, seconds: float) -> int:
     """The console, or frames for a while where there is no terminal."""
     target = Target("", (address,))
     if has_screen():
-        return view(target, None, DELAY, None)
-    return view(target, "text", DELAY, max(round(seconds / DELAY), 1))
+        return watch(target, None, DELAY, None)
+    return watch(target, "text", DELAY, max(round(seconds / DELAY), 1))
 
 
 def _node_options(given: argparse.Namespace, own_config: str) -> list[str]:

@@ -34,7 +34,6 @@ from connmon.model.records import (
     Report,
     Standing,
 )
-from connmon.model.summary import Frame, Gauge, ProgramRow
 from connmon.model.sums import ProgramSums, ServiceSums, Sums
 
 STALE_AFTER = 120.0
@@ -76,7 +75,7 @@ class Board:
         max_departed: int = MAX_DEPARTED,
     ) -> None:
         """Begin knowing nothing. ``service`` and ``node`` are names for the frames."""
-        self._service = service
+        self.service = service
         self.home = Home(node, incarnation)
         self.stale_after = stale_after
         self._gone_after = gone_after
@@ -87,12 +86,12 @@ class Board:
         #: Processes that are not live, the longest departed first, or nearly so.
         self._departed: dict[str, None] = {}
         self.homes = Homes(self.home)
-        self._sums = Sums(max_programs, now)
+        self.sums = Sums(max_programs, now)
 
     @property
     def rows_dropped(self) -> int:
         """How many rows were dropped early because there were too many."""
-        return self._sums.dropped
+        return self.sums.dropped
 
     # What processes linked to this node do.
 
@@ -190,10 +189,9 @@ class Board:
             process = self._new(record.identity, record.home)
         before = process.load
         self._move(process, record.home, record.standing)
-        process.accept(record.report)
-        process.heard = since
-        self._sums.changed(process, before, now)
-        self._sums.count(process, known, span, now)
+        process.accept(record.report, since)
+        self.sums.changed(process, before, now)
+        self.sums.count(process, known, span, now)
         return True
 
     def listed(self, versions: Mapping[str, Standing]) -> list[str]:
@@ -244,23 +242,23 @@ class Board:
 
     def hashes(self) -> list[int]:
         """The hashes of the maxima, bucket by bucket."""
-        return self._sums.hashes()
+        return self.sums.hashes()
 
     def service_sums(self, now: float) -> ServiceSums:
         """The service's maxima."""
-        return self._sums.of_service(now)
+        return self.sums.of_service(now)
 
     def program_sums(self, buckets: frozenset[int], now: float) -> list[ProgramSums]:
         """The sums of the programs in these buckets."""
-        return self._sums.of_buckets(buckets, now)
+        return self.sums.of_buckets(buckets, now)
 
     def adopt_sums(
         self, service: ServiceSums, programs: Iterable[ProgramSums], now: float
     ) -> None:
         """Another node's maxima: the larger ones win."""
-        self._sums.adopt_service(service, now)
+        self.sums.adopt_service(service, now)
         for each in programs:
-            self._sums.adopt_program(each, now, self._gone_after)
+            self.sums.adopt_program(each, now, self._gone_after)
 
     # Time.
 
@@ -285,32 +283,28 @@ class Board:
         for token in list(self._departed):
             if now - self._processes[token].heard > self._gone_after:
                 self._forget(token)
-        self._sums.expired(now, self._gone_after)
+        self.sums.expired(now, self._gone_after)
         self.homes.expired(now)
         return lost
 
-    def frame(self, now: float) -> Frame:
-        """The programs view as it is now."""
-        sums, whole = self._sums, self._sums.service
-        stale, ages = self._stale(now)
-        return Frame(
-            service=self._service,
-            node=self.home.node,
-            hosts=Gauge(sums.hosts, sums.max_hosts),
-            processes=Gauge(whole.processes, whole.peak.processes),
-            connections=Gauge(whole.connections, whole.peak.connections),
-            checkouts=Gauge(whole.checkouts, whole.peak.checkouts),
-            per_second=whole.per_second(now),
-            programs=tuple(
-                _row(sums.programs[key], stale.get(key, 0), ages.get(key), now)
-                for key in sorted(sums.programs)
-            ),
-            stale=sum(stale.values()),
-        )
+    # What is to be seen; whoever looks changes nothing.
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """All that is known of each process, live or not, by its token."""
+        return self._processes
+
+    def program(self, hostname: str, progname: str) -> Program | None:
+        """All processes of one name on one host."""
+        return self.sums.programs.get((hostname, progname))
+
+    def stale_homes(self, now: float) -> dict[Home, float]:
+        """The homes that nobody hears, and for how long."""
+        return dict(self.homes.stale(now))
 
     def totals(self, hostname: str, progname: str) -> Counters:
         """A program's totals, each process that ever was counted once."""
-        return self._sums.programs[hostname, progname].totals
+        return self.sums.programs[hostname, progname].totals
 
     def counters(self) -> dict[str, Counters]:
         """The totals of each process that is remembered."""
@@ -343,10 +337,9 @@ class Board:
             process = self._new(identity, home)
         before = process.load
         self._move(process, home, standing)
-        process.accept(report)
-        process.heard = now
-        self._sums.changed(process, before, now)
-        self._sums.count(process, known, report.span, now)
+        process.accept(report, now)
+        self.sums.changed(process, before, now)
+        self.sums.count(process, known, report.span, now)
         return Verdict.APPLIED
 
     def _too_many(self, age: float, now: float) -> bool:
@@ -389,7 +382,7 @@ class Board:
         before = process.load
         self._move(process, home, standing)
         process.wither(standing, since)
-        self._sums.changed(process, before, now)
+        self.sums.changed(process, before, now)
 
     def _lose(self, process: Process, now: float) -> None:
         """Nobody knows whether a live process still is."""
@@ -402,35 +395,4 @@ class Board:
         process = self._processes.pop(token)
         self._departed.pop(token, None)
         self.homes.take(process.home, token, process.standing)
-        self._sums.forgotten(process)
-
-    def _stale(
-        self, now: float
-    ) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], float]]:
-        """Of each program, how many live processes are stale, and the oldest's age."""
-        counts: dict[tuple[str, str], int] = {}
-        ages: dict[tuple[str, str], float] = {}
-        for home, age in self.homes.stale(now):
-            for token in self.homes.residents(home):
-                process = self._processes[token]
-                if process.live:
-                    key = (process.identity.hostname, process.identity.program)
-                    counts[key] = counts.get(key, 0) + 1
-                    ages[key] = max(ages.get(key, 0.0), age)
-        return counts, ages
-
-
-def _row(program: Program, stale: int, age: float | None, now: float) -> ProgramRow:
-    """A program as a viewer reads it."""
-    return ProgramRow(
-        program.hostname,
-        program.progname,
-        program.processes > 0,
-        program.processes,
-        program.connections,
-        program.checkouts,
-        *program.peak,
-        program.per_second(now),
-        stale,
-        age,
-    )
+        self.sums.forgotten(process)

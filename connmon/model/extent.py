@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from connmon.model.rate import Rate
+from connmon.model import figures
+from connmon.model.figures import Figures
+from connmon.model.process import Process
+from connmon.model.rate import History, Rate
 from connmon.model.records import Counters, Maxima
 
 
@@ -23,13 +26,27 @@ class Peak(NamedTuple):
 class Extent:
     """Current sums of live processes, and the largest they have been."""
 
-    __slots__ = ("checkouts", "connections", "peak", "processes", "rate", "since")
+    __slots__ = (
+        "checkouts",
+        "connections",
+        "connects",
+        "history",
+        "invalidations",
+        "peak",
+        "processes",
+        "rate",
+        "since",
+    )
 
     def __init__(self, since: float) -> None:
         """Nothing is live yet; the maxima are those from ``since`` on."""
         self.processes = self.connections = self.checkouts = 0
         self.peak = Peak()
+        #: Of checkouts; the next two are made when there is something to count.
         self.rate: Rate | None = None
+        self.connects: Rate | None = None
+        self.invalidations: Rate | None = None
+        self.history = History(since)
         self.since = since
 
     def shift(self, processes: int, connections: int, checkouts: int) -> None:
@@ -48,16 +65,38 @@ class Extent:
             )
         )
 
-    def count(self, checkouts: int | None, span: float, now: float) -> None:
-        """Note checkouts for the rate; ``None`` is a process's first word, no rate."""
+    def count(self, grown: Counters | None, span: float, now: float) -> None:
+        """Note what happened, for the rates; ``None`` is a process's first word."""
         if self.rate is None:
             self.rate = Rate(now)
-        elif checkouts is not None:
-            self.rate.add(checkouts, span, now)
+        elif grown is not None:
+            self.rate.add(grown.checkouts, span, now)
+            self.history.add(grown.checkouts, span, now)
+            invalid = grown.invalidations + grown.soft_invalidations
+            self.connects = self._seldom(self.connects, grown.connects, span, now)
+            self.invalidations = self._seldom(self.invalidations, invalid, span, now)
 
     def per_second(self, now: float) -> float | None:
         """Checkouts per second, as far as they can be known."""
         return None if self.rate is None else self.rate.per_second(now)
+
+    def seldom_per_second(self, rate: Rate | None, now: float) -> float | None:
+        """The rate ``connects`` or ``invalidations``: known as soon as checkouts'."""
+        if self.per_second(now) is None:
+            return None
+        return 0.0 if rate is None else rate.per_second(now)
+
+    def _seldom(
+        self, rate: Rate | None, count: int, span: float, now: float
+    ) -> Rate | None:
+        """A rate of what seldom happens, made when it first does."""
+        if rate is None:
+            if count <= 0 or self.rate is None:
+                return None
+            # It is known that there were none since then.
+            rate = Rate(self.rate.first)
+        rate.add(count, span, now)
+        return rate
 
 
 class Program(Extent):
@@ -67,7 +106,15 @@ class Program(Extent):
     ``earlier`` is the part of it whose processes are not remembered one by one.
     """
 
-    __slots__ = ("departed", "earlier", "hostname", "progname", "totals")
+    __slots__ = (
+        "_figures",
+        "departed",
+        "earlier",
+        "hostname",
+        "live",
+        "progname",
+        "totals",
+    )
 
     def __init__(self, hostname: str, progname: str, now: float) -> None:
         """A program that nothing is known of yet."""
@@ -77,3 +124,24 @@ class Program(Extent):
         self.departed: float | None = None
         self.totals = Counters()
         self.earlier = Counters()
+        #: Its live processes, by token.
+        self.live: dict[str, Process] = {}
+        self._figures: Figures | None = None
+
+    @property
+    def figures(self) -> Figures:
+        """How full its pools are; computed when asked for, once for each change."""
+        if self._figures is None:
+            self._figures = figures.of_several(
+                each.figures for each in self.live.values()
+            )
+        return self._figures
+
+    def changed(self, process: Process) -> None:
+        """One of its processes is another than before."""
+        self._figures = None
+        token = process.identity.process
+        if process.live:
+            self.live[token] = process
+        else:
+            self.live.pop(token, None)

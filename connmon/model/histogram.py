@@ -34,6 +34,22 @@ class Histogram(NamedTuple):
     counts: tuple[int, ...] = (0,) * BUCKETS
     seconds: float = 0.0
 
+    def quantile(self, share: float) -> float | None:
+        """The duration in seconds that ``share`` of all do not pass, as far as known.
+
+        Within a bucket they are taken to be spread evenly; in the last one, which has
+        no end, all are as long as its beginning. ``None`` if there are none.
+        """
+        total = sum(self.counts)
+        if not total:
+            return None
+        wanted, below = share * total, 0
+        for count, low, high in zip(self.counts, (0.0, *BOUNDS), BOUNDS, strict=False):
+            if count and below + count >= wanted:
+                return low + (high - low) * (wanted - below) / count
+            below += count
+        return BOUNDS[-1]
+
 
 class Durations:
     """A histogram that grows.

@@ -2,33 +2,60 @@
 
 Each remark has one writer, its *origin* (an incarnation of a node), which numbers its
 own upwards. So what another node lacks is told by one number for each origin. Remarks
-outlive those who made them; they are bounded by count and age.
+outlive those who made them; they are bounded by count and age. Dropping is each node's
+own affair: what it dropped it still knows, and does not take again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from typing import Literal
 
 LIMIT = 1000
-"""Remarks kept at most; the oldest go first."""
+"""Remarks kept at most; the least severe go first, and of those the oldest."""
 
 KEPT_SECONDS = 24 * 3600.0
 """How long a remark is kept."""
 
+Severity = Literal["info", "warn", "crit"]
+
+INFO: Severity = "info"
+"""Good to know."""
+
+WARN: Severity = "warn"
+"""Something is wrong, or soon will be."""
+
+CRIT: Severity = "crit"
+"""Somebody suffers from it now."""
+
+SEVERITIES = (INFO, WARN, CRIT)
+"""All of them, the least severe first."""
+
 Heads = Mapping[str, int]
-"""The number of the newest remark known of each origin."""
+"""The number of the newest remark of each origin."""
+
+_Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something that happened ``age`` seconds ago, as ``node`` saw it."""
+    """Something that happened ``age`` seconds ago, as ``node`` saw it.
+
+    ``hostname``, ``progname`` and ``pid`` say which host, program or process it is
+    about; empty and ``None`` where it is about none, or about several.
+    """
 
     origin: str
     sequence: int
     node: str
     age: float
     text: str
+    severity: Severity = INFO
+    hostname: str = ""
+    progname: str = ""
+    pid: int | None = None
 
 
 class Journal:
@@ -39,26 +66,56 @@ class Journal:
         self._node = node
         self._origin = origin
         self._limit = limit
-        self._remarks: dict[tuple[str, int], Remark] = {}
+        self._remarks: dict[_Key, Remark] = {}
         #: When each remark was made, by the own clock.
-        self._when: dict[tuple[str, int], float] = {}
-        self._heads: dict[str, int] = {}
+        self._when: dict[_Key, float] = {}
+        #: The newest that was ever known of each origin, dropped or not.
+        self._known: dict[str, int] = {}
 
-    def note(self, text: str, now: float) -> None:
-        """Remark something."""
-        sequence = self._heads.get(self._origin, 0) + 1
-        self._add(Remark(self._origin, sequence, self._node, 0.0, text), now)
+    def note(
+        self,
+        text: str,
+        now: float,
+        *,
+        severity: Severity = INFO,
+        hostname: str = "",
+        progname: str = "",
+        pid: int | None = None,
+    ) -> None:
+        """Remark something that happens ``now``, or happened then."""
+        sequence = self._known.get(self._origin, 0) + 1
+        remark = Remark(
+            self._origin,
+            sequence,
+            self._node,
+            0.0,
+            text,
+            severity,
+            hostname,
+            progname,
+            pid,
+        )
+        self._add(remark, now)
+        self._trim()
 
     def heads(self) -> dict[str, int]:
-        """What is known of each origin."""
-        return dict(self._heads)
+        """The newest that is held of each origin: what there is to tell.
+
+        Of an origin of which nothing is left there is nothing to tell, so nobody who
+        never heard of it is asked to wait for that.
+        """
+        heads: dict[str, int] = {}
+        for origin, sequence in self._remarks:
+            if sequence > heads.get(origin, 0):
+                heads[origin] = sequence
+        return heads
 
     def lacking(self, heads: Heads) -> bool:
-        """Whether one who knows this much could tell something new."""
-        return any(head > self._heads.get(origin, 0) for origin, head in heads.items())
+        """Whether one who holds this much could tell something new."""
+        return any(head > self._known.get(origin, 0) for origin, head in heads.items())
 
     def beyond(self, heads: Heads, now: float) -> list[Remark]:
-        """What one who knows this much lacks, in the order of each origin."""
+        """What one who holds this much lacks, in the order of each origin."""
         return [
             self._aged(key, now)
             for key in sorted(self._remarks)
@@ -66,10 +123,11 @@ class Journal:
         ]
 
     def adopt(self, remarks: Iterable[Remark], now: float) -> None:
-        """Take another node's remarks; those that are known already change nothing."""
+        """Take another node's remarks; those that were known already change nothing."""
         for each in remarks:
-            if each.sequence > self._heads.get(each.origin, 0):
+            if each.sequence > self._known.get(each.origin, 0):
                 self._add(each, now)
+        self._trim()
 
     def newest(self, now: float) -> list[Remark]:
         """All remarks, the newest first."""
@@ -84,23 +142,33 @@ class Journal:
 
     def _add(self, remark: Remark, now: float) -> None:
         key = (remark.origin, remark.sequence)
-        self._heads[remark.origin] = remark.sequence
+        self._known[remark.origin] = remark.sequence
         self._remarks[key] = remark
         self._when[key] = now - remark.age
-        if len(self._remarks) > self._limit:
-            self._drop(min(self._when, key=lambda key: (self._when[key], key)))
 
-    def _drop(self, key: tuple[str, int]) -> None:
-        # The head stays: else a node that still has the remark would tell it again.
+    def _trim(self) -> None:
+        """Drop what is too much, and forget the origins nobody remarks as any more."""
+        excess = len(self._remarks) - self._limit
+        if excess > 0:
+            for key in nsmallest(excess, self._remarks, key=self._worth):
+                self._drop(key)
+        if len(self._known) > self._limit:
+            self._forget()
+
+    def _worth(self, key: _Key) -> tuple[int, float, _Key]:
+        """What goes first is worth least; the same on every node."""
+        severity = SEVERITIES.index(self._remarks[key].severity)
+        return severity, self._when[key], key
+
+    def _drop(self, key: _Key) -> None:
+        # It stays known: else a node that still has the remark would tell it again.
         del self._remarks[key], self._when[key]
-        others = {origin for origin, _ in self._remarks} | {self._origin}
-        while len(self._heads) > self._limit:
-            oldest = next((each for each in self._heads if each not in others), None)
-            if oldest is None:
-                break
-            del self._heads[oldest]
 
-    def _aged(self, key: tuple[str, int], now: float) -> Remark:
-        each = self._remarks[key]
-        age = max(now - self._when[key], 0.0)
-        return Remark(each.origin, each.sequence, each.node, age, each.text)
+    def _forget(self) -> None:
+        held = {origin for origin, _ in self._remarks} | {self._origin}
+        idle = [origin for origin in self._known if origin not in held]
+        for origin in idle[: len(self._known) - self._limit]:
+            del self._known[origin]
+
+    def _aged(self, key: _Key, now: float) -> Remark:
+        return replace(self._remarks[key], age=max(now - self._when[key], 0.0))

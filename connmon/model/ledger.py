@@ -369,9 +369,11 @@ class Ledger:
         self,
         wake: Callable[[], bool] = lambda: True,
         owner_name: Callable[[Owner], str] = str,
+        began: float | None = None,
     ) -> None:
-        """Begin with no pools, and nothing stirred."""
+        """Begin with no pools, and nothing stirred; ``began`` is passed on."""
         self._wake = wake
+        self._began = began
         self._owner_name = owner_name
         self._quiet = True
         self._watched = True
@@ -603,4 +605,5 @@ class Ledger:
             maxima=Maxima(self._present.max_open, self._max_out),
             pools=tuple(pool.record() for pool in pools),
             connections=tuple(each for each in records if each is not None),
+            began=self._began,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 WINDOW = 10.0
 """Seconds a rate looks back over."""
 
@@ -18,74 +20,139 @@ SETTLED = 1.0
 _WIDTH = 0.5
 _SLOTS = int((WINDOW + LAG) / _WIDTH) + 2
 
+STEP = 3.0
+"""Seconds that each figure of a history stands for."""
 
-class Rate:
-    """Counts that arrive late and in lumps, spread over the time they happened in.
+STEPS = 20
+"""How many figures a history has: the last minute."""
 
-    Each lump is laid evenly over its time span in half-second slots of a small ring, so
-    memory is fixed, a quiet source decays to zero, and a report that was held up does
-    not look like a burst. ``now`` is any monotonic clock, in seconds.
+
+class Slots:
+    """A ring of equal spans of time, and how much happened in each.
+
+    What happened over a longer time is laid evenly over the spans it covers, so memory
+    is fixed and a report that was held up does not look like a burst. ``now`` is any
+    monotonic clock, in seconds.
     """
 
-    __slots__ = ("_first", "_head", "_last", "_slots")
+    __slots__ = ("_head", "_slots", "_width")
 
-    def __init__(self, now: float) -> None:
-        """Begin at ``now``, the moment of the first report: its totals are no rate."""
-        self._first = now
-        self._last = now
-        self._head = int(now / _WIDTH)
-        self._slots = [0.0] * _SLOTS
+    def __init__(self, width: float, count: int, now: float) -> None:
+        """``count`` spans of ``width`` seconds each, the newest holding ``now``."""
+        self._width = width
+        self._head = int(now / width)
+        self._slots = array("d", bytes(8 * count))
 
-    def add(self, count: int, span: float, now: float) -> None:
+    def put(self, count: float, span: float, now: float) -> None:
         """Note that ``count`` events happened in the ``span`` seconds to ``now``."""
-        self._advance(now)
-        self._last = max(self._last, now)
-        if count <= 0:
-            return
-        span = max(min(span, now - self._first), 0.0)
+        width = self._width
         if span < 1e-3:
-            self._put(int(now / _WIDTH), count)
+            self._add(int(now / width), count)
             return
         start = now - span
         density = count / span
-        oldest = self._head - _SLOTS + 1
-        for slot in range(max(int(start / _WIDTH), oldest), int(now / _WIDTH) + 1):
-            low = max(start, slot * _WIDTH)
-            high = min(now, (slot + 1) * _WIDTH)
+        oldest = self._head - len(self._slots) + 1
+        for slot in range(max(int(start / width), oldest), int(now / width) + 1):
+            low = max(start, slot * width)
+            high = min(now, (slot + 1) * width)
             if high > low:
-                self._put(slot, density * (high - low))
+                self._add(slot, density * (high - low))
 
-    def per_second(self, now: float) -> float | None:
-        """The rate at ``now``; ``None`` before a second report has been heard."""
-        if self._last <= self._first:
-            return None
-        self._advance(now)
-        end = now - LAG
-        if end - self._first < SETTLED:
-            return sum(self._slots) / max(self._last - self._first, SETTLED)
-        start = max(self._first, end - WINDOW)
-        return self._count(start, end) / (end - start)
+    def within(self, start: float, end: float, first: float) -> float:
+        """How many fell between two moments, spans counted by their share.
 
-    def _count(self, start: float, end: float) -> float:
-        """How many events fell between two moments, slots counted by their share."""
+        Nothing was noted before ``first``.
+        """
         total = 0.0
-        oldest = self._head - _SLOTS + 1
-        for slot in range(max(int(start / _WIDTH), oldest), int(end / _WIDTH) + 1):
-            held = self._slots[slot % _SLOTS]
+        width = self._width
+        oldest = self._head - len(self._slots) + 1
+        for slot in range(max(int(start / width), oldest), int(end / width) + 1):
+            held = self._slots[slot % len(self._slots)]
             if held:
-                begin, until = max(self._first, slot * _WIDTH), (slot + 1) * _WIDTH
+                begin, until = max(first, slot * width), (slot + 1) * width
                 share = min(end, until) - max(start, begin)
                 total += held * max(share, 0.0) / (until - begin)
         return total
 
-    def _put(self, slot: int, count: float) -> None:
-        """Add to one slot, unless it is too old to be kept."""
-        if slot > self._head - _SLOTS:
-            self._slots[slot % _SLOTS] += count
+    def last(self, count: int, before: float) -> list[float]:
+        """The ``count`` whole spans that had passed at a moment, the oldest first."""
+        end = int(before / self._width)
+        return [self._of(slot) for slot in range(end - count, end)]
 
-    def _advance(self, now: float) -> None:
+    def sum(self) -> float:
+        """All that the ring still holds."""
+        return sum(self._slots)
+
+    def advance(self, now: float) -> None:
         """Make the ring end at ``now``, forgetting what it no longer covers."""
-        head = int(now / _WIDTH)
-        for slot in range(max(self._head + 1, head - _SLOTS + 1), head + 1):
-            self._slots[slot % _SLOTS] = 0.0
+        size = len(self._slots)
+        head = int(now / self._width)
+        for slot in range(max(self._head + 1, head - size + 1), head + 1):
+            self._slots[slot % size] = 0.0
         self._head = max(self._head, head)
+
+    def _of(self, slot: int) -> float:
+        size = len(self._slots)
+        return self._slots[slot % size] if self._head - size < slot <= self._head else 0
+
+    def _add(self, slot: int, count: float) -> None:
+        """Add to one span, unless it is too old to be kept."""
+        size = len(self._slots)
+        if slot > self._head - size:
+            self._slots[slot % size] += count
+
+
+class Rate:
+    """Counts that arrive late and in lumps, as a rate that is steady where they are.
+
+    ``first`` is when it began.
+    """
+
+    __slots__ = ("_last", "_slots", "first")
+
+    def __init__(self, now: float) -> None:
+        """Begin at ``now``, the moment of the first report: its totals are no rate."""
+        self.first = now
+        self._last = now
+        self._slots = Slots(_WIDTH, _SLOTS, now)
+
+    def add(self, count: int, span: float, now: float) -> None:
+        """Note that ``count`` events happened in the ``span`` seconds to ``now``."""
+        self._slots.advance(now)
+        self._last = max(self._last, now)
+        if count > 0:
+            self._slots.put(count, max(min(span, now - self.first), 0.0), now)
+
+    def per_second(self, now: float) -> float | None:
+        """The rate at ``now``; ``None`` before a second report has been heard."""
+        if self._last <= self.first:
+            return None
+        self._slots.advance(now)
+        end = now - LAG
+        if end - self.first < SETTLED:
+            return self._slots.sum() / max(self._last - self.first, SETTLED)
+        start = max(self.first, end - WINDOW)
+        return self._slots.within(start, end, self.first) / (end - start)
+
+
+class History:
+    """The last minute of a rate, in steps."""
+
+    __slots__ = ("_first", "_slots")
+
+    def __init__(self, now: float) -> None:
+        """Begin at ``now``."""
+        self._first = now
+        self._slots = Slots(STEP, STEPS + 2, now)
+
+    def add(self, count: int, span: float, now: float) -> None:
+        """Note that ``count`` events happened in the ``span`` seconds to ``now``."""
+        self._slots.advance(now)
+        if count > 0:
+            self._slots.put(count, max(min(span, now - self._first), 0.0), now)
+
+    def per_second(self, now: float) -> tuple[float, ...]:
+        """The rate of each step that is over, the oldest first."""
+        self._slots.advance(now)
+        steps = self._slots.last(STEPS, now - LAG)
+        return tuple(round(each / STEP, 2) for each in steps)

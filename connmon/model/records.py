@@ -21,6 +21,9 @@ DETACHED = 2
 
 STATES = (IDLE, OUT, DETACHED)
 
+MOST = 2**63 - 1
+"""The largest count; sums beyond it are of what somebody made up, and as large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -111,8 +114,9 @@ class Counters(NamedTuple):
     rollbacks: int = 0
 
     def plus(self, other: Counters) -> Counters:
-        """The sum, field by field."""
-        return Counters(*(a + b for a, b in zip(self, other, strict=True)))
+        """The sum, field by field, each from 0 to ``MOST``."""
+        pairs = zip(self, other, strict=True)
+        return Counters(*(min(max(a + b, 0), MOST) for a, b in pairs))
 
     def minus(self, other: Counters) -> Counters:
         """The difference, field by field."""
@@ -163,7 +167,8 @@ class Report:
 
     ``base`` is the sequence of the report this one builds on; ``None`` says that it is
     whole. ``span`` is over how many seconds its changes happened, for rates. A delta
-    names only changed pools and connections, and those that are gone.
+    names only changed pools and connections, and those that are gone. ``began`` is the
+    clock's reading when connmon began in the process, ``None`` if it did not say.
     """
 
     sequence: int
@@ -176,6 +181,7 @@ class Report:
     connections: tuple[ConnectionRecord, ...] = ()
     closed: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
+    began: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ class Sums:
         after = process.load
         for extent in (program, self.service):
             extent.shift(*(new - old for new, old in zip(after, before, strict=True)))
+        program.changed(process)
         self._count_host(program.hostname, after[0] - before[0])
         if program.processes:
             program.departed = None
@@ -97,12 +98,12 @@ class Sums:
         """A process's totals were ``known``, and are now its own."""
         program = self.program(process.identity, now)
         counters = process.counters
-        made = None if known is None else counters.checkouts - known.checkouts
-        grown = counters if known is None else counters.minus(known)
-        program.totals = program.totals.plus(grown)
+        news = None if known is None else counters.minus(known)
+        program.totals = program.totals.plus(counters if news is None else news)
         if process.live:
-            program.count(made, span, now)
-            self.service.count(made, span, now)
+            program.count(news, span, now)
+            self.service.count(news, span, now)
+            process.count(news, span, now)
 
     def forgotten(self, process: Process) -> None:
         """A departed process is not remembered any more; its totals stay."""

@@ -8,7 +8,7 @@ The conversation::
     any role -> node   Hello       first, within GREETING_SECONDS; once
     client   -> node   Register    once, after Hello
     client   -> node   Report      any number, after Register, one unanswered at most
-    console  -> node   Subscribe   after Hello; again to change the view or the pace
+    console  -> node   Subscribe   after Hello; again to change the queries or the pace
     node  -> console   Feed        after Subscribe, one unanswered at most
     peer     -> node   Alive, Digest, Versions, Records, Deltas, Sums, Remarks
                                    after Hello, any number, in any order
@@ -24,7 +24,7 @@ Versions. Each side names the highest protocol version it speaks and the oldest 
 understands; the node answers with the highest both know, and that one is spoken from
 then on. No common one: the node answers ``VersionRefused`` and closes the link. Within
 a version, box keys and trailing payload fields may be added, never changed: a reader
-ignores those it does not know.
+ignores those it does not know. What the oldest is depends on the role, see ``OLDEST``.
 
 Limits. A box may hold ``GREETING_LIMIT`` bytes before ``Hello`` is answered and
 ``BOX_LIMIT`` after. A link whose client says nothing for ``SILENCE_SECONDS`` is closed:
@@ -38,23 +38,27 @@ it was noticed, and nothing else suffers. Where there is a question to answer, t
 
 Times. No wall clock crosses the wire, only durations and readings of the process's own
 monotonic clock (see ``connmon.model.records``). What payloads hold is specified in
-``connmon.wire.reports``, ``connmon.wire.exchange`` and ``connmon.wire.frames``.
+``connmon.wire.reports``, ``exchange``, ``queries`` and ``frames``.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from connmon.errors import ProtocolError
+from connmon.errors import ProtocolError, QueryError
 from connmon.wire.arguments import Payload, Text
 from connmon.wire.without_tls import amp
 
-VERSION = 1
+VERSION = 2
 OLDEST_VERSION = 1
 
 CLIENT = "client"
 CONSOLE = "console"
 PEER = "peer"
+
+#: The oldest version that is spoken with each role: to consoles, ``Subscribe`` and
+#: ``Feed`` are something else since version 2.
+OLDEST = {CLIENT: OLDEST_VERSION, CONSOLE: 2, PEER: OLDEST_VERSION}
 
 GREETING_LIMIT = 16 * 1024
 BOX_LIMIT = 16 * 1024 * 1024
@@ -78,10 +82,6 @@ TEXT_LIMIT = 1024
 MIN_FEED_SECONDS = 0.1
 #: The longest, likewise.
 MAX_FEED_SECONDS = 3600.0
-
-PROGRAMS = "programs"
-NODES = "nodes"
-VIEWS = (PROGRAMS, NODES)
 
 
 class VersionRefused(ProtocolError):
@@ -225,26 +225,31 @@ class Report(Command):
 
 
 class Subscribe(Command):
-    """A console asks for a view, a frame at once and then one every ``interval``.
+    """A console asks for frames, a feed at once and then one every ``interval``.
 
-    ``interval`` is held within ``MIN_FEED_SECONDS`` and ``MAX_FEED_SECONDS``. A console
-    that is slow to answer gets fewer frames, always of the newest state.
-    """
-
-    arguments: ClassVar[Any] = [(b"view", Text(64)), (b"interval", Seconds())]
-    response: ClassVar[Any] = []
-
-
-class Feed(Command):
-    """A node shows a console one frame of the view it subscribed to.
-
-    ``view`` names that; where it is missing it is ``PROGRAMS``.
+    ``queries`` say which rows of which views are wanted. ``interval`` is held within
+    ``MIN_FEED_SECONDS`` and ``MAX_FEED_SECONDS``. A console that is slow to answer gets
+    fewer feeds, always of the newest state; so does one whose queries take the node
+    long. ``QUERY`` is the answer if one of them cannot be understood, with a text that
+    says which; then all is as it was before.
     """
 
     arguments: ClassVar[Any] = [
-        (b"payload", Payload()),
-        (b"view", Text(64, optional=True)),
+        (b"queries", Payload()),
+        (b"interval", Seconds()),
+        (b"number", Count()),
     ]
+    response: ClassVar[Any] = []
+    errors: ClassVar[Any] = {QueryError: b"QUERY"}
+
+
+class Feed(Command):
+    """A node shows a console what it subscribed to.
+
+    ``number`` is that of the ``Subscribe`` it answers.
+    """
+
+    arguments: ClassVar[Any] = [(b"payload", Payload()), (b"number", Count())]
     response: ClassVar[Any] = []
 
 

@@ -14,12 +14,15 @@
     deltas      [1, [[process, registration, report] ...]]
     sums        [1, [hosts, peak, since], [[hostname, program, peak, since,
                  departed | nil, counters] ...]]
-    remarks     [1, [[origin, number, node, age, text] ...]]
+    remarks     [1, [[origin, number, node, age, text, severity, hostname, program,
+                 pid | nil] ...]]
     home        [node, incarnation]
     peak        [processes, connections, checkouts]
 
 A report, and its counters, are as ``connmon.wire.reports`` has them, a report as the
 bytes of its payload. A state is 0 for lost, 1 for live, 2 for gone. Ages are seconds.
+A severity is ``info``, ``warn`` or ``crit``; a reader takes any other for ``info``.
+What was added later to a remark, from its severity on, may be missing.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ from connmon.model.exchange import (
     Versions,
 )
 from connmon.model.extent import Peak
-from connmon.model.journal import Heads, Remark
+from connmon.model.journal import INFO, SEVERITIES, Heads, Remark
 from connmon.model.records import STANDINGS, Home, Identity, Record, Standing
 from connmon.model.sums import ProgramSums, ServiceSums
 from connmon.wire.commands import NAME_LIMIT, PROCESS_LIMIT, TEXT_LIMIT
@@ -47,12 +50,16 @@ from connmon.wire.fields import (
     blob,
     count,
     duration,
+    optional_count,
     optional_duration,
     pack,
     text,
     unpack,
 )
 from connmon.wire.reports import decode_counters, decode_report, encode_report
+
+#: What is not said of a remark by nodes that know less of it.
+_UNSAID = (INFO, "", "", None)
 
 
 def encode_alive(alive: Alive) -> bytes:
@@ -212,12 +219,22 @@ def decode_sums(payload: bytes) -> SumsTold:
 
 
 def encode_remarks(remarks: Iterable[Remark]) -> bytes:
-    """Pages of the journal as a payload."""
+    """Pages of the journal as a payload; what is too long is cut."""
     return pack(
         [
             FORMAT,
             [
-                [each.origin, each.sequence, each.node, each.age, each.text]
+                [
+                    each.origin,
+                    each.sequence,
+                    each.node,
+                    each.age,
+                    each.text[:TEXT_LIMIT],
+                    each.severity,
+                    each.hostname[:NAME_LIMIT],
+                    each.progname[:NAME_LIMIT],
+                    each.pid,
+                ]
                 for each in remarks
             ],
         ]
@@ -226,17 +243,7 @@ def encode_remarks(remarks: Iterable[Remark]) -> bytes:
 
 def decode_remarks(payload: bytes) -> tuple[Remark, ...]:
     """A payload as pages of the journal, or ``ProtocolError``."""
-    listed = (array(each, 5) for each in array(unpack(payload, 2)[1]))
-    return tuple(
-        Remark(
-            text(each[0], NAME_LIMIT),
-            count(each[1]),
-            text(each[2], NAME_LIMIT),
-            duration(each[3]),
-            text(each[4], TEXT_LIMIT),
-        )
-        for each in listed
-    )
+    return tuple(_remark(each) for each in array(unpack(payload, 2)[1]))
 
 
 def _home(value: Any) -> Home:
@@ -283,6 +290,23 @@ def _program(value: Any) -> ProgramSums:
         duration(fields[3]),
         optional_duration(fields[4]),
         decode_counters(fields[5]),
+    )
+
+
+def _remark(value: Any) -> Remark:
+    fields = array(value, 5)
+    fields += _UNSAID[len(fields) - 5 :]
+    severity = text(fields[5], NAME_LIMIT)
+    return Remark(
+        text(fields[0], NAME_LIMIT),
+        count(fields[1]),
+        text(fields[2], NAME_LIMIT),
+        duration(fields[3]),
+        text(fields[4], TEXT_LIMIT),
+        next((each for each in SEVERITIES if each == severity), INFO),
+        text(fields[6], NAME_LIMIT),
+        text(fields[7], NAME_LIMIT),
+        optional_count(fields[8]),
     )
 
 

@@ -1,10 +1,10 @@
 """Payloads: msgpack arrays, and the checks of each kind of field that they have.
 
 A payload is one array; its first field is the payload's format number. What follows is
-specified in ``connmon.wire.reports``, ``exchange`` and ``frames``. Ids and counts are
-whole numbers from 0 to 2**63 - 1, times are seconds. Fields added at the end of any
-array are ignored by readers that do not know them. Anything else that does not fit is
-a ``ProtocolError``, and nothing of the payload is used.
+specified in ``connmon.wire.reports``, ``exchange``, ``queries`` and ``frames``. Ids and
+counts are whole numbers from 0 to 2**63 - 1, times are seconds. Fields added at the end
+of any array are ignored by readers that do not know them. Anything else that does not
+fit is a ``ProtocolError``, and nothing of the payload is used.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def pack(fields: list[Any]) -> bytes:
     return packed
 
 
-def unpack(payload: bytes, least: int) -> tuple[Any, ...]:
+def unpack(payload: bytes, least: int, known: int = FORMAT) -> tuple[Any, ...]:
     """Bytes to the fields of one payload of the format we know."""
     try:
         value = msgpack.unpackb(payload, use_list=False)
     except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
         raise ProtocolError(f"a payload that is not msgpack ({error})") from None
     fields = array(value, least)
-    if fields[0] != FORMAT:
-        raise ProtocolError(f"a payload of format {fields[0]!r:.20}, expected {FORMAT}")
+    if fields[0] != known:
+        raise ProtocolError(f"a payload of format {fields[0]!r:.20}, expected {known}")
     return fields
 
 

@@ -2,45 +2,38 @@
 
 ::
 
-    frame   [1, service, node, hosts, processes, connections, checkouts,
-             per_second | nil, [row ...], stale, nodes_up, nodes, [down ...]]
+    feed    [2, head, [frame ...]]
+    head    [service, node, hosts, processes, connections, checkouts,
+             per_second | nil, [rate ...], stale, waiting | nil, wait_p99 | nil,
+             timeouts | nil, oldest | nil, transaction | nil, crit, warn, worst,
+             nodes_up, nodes, [down ...]]
     gauge   [current, maximum]
-    row     [hostname, progname, connected, nproc, conn, ckout,
-             maxnproc, maxconn, maxckout, ckoutpersec | nil,
-             stale, stale_seconds | nil]
+    frame   [view, [field ...], [row ...], first, count, total, selected | nil,
+             found, about]
 
-    nodes   [1, service, node, [entry ...]]
-    entry   [node, address, state, reason, since_seconds, heard_seconds | nil,
-             clients | nil, consoles | nil, agreed_seconds | nil, lag_seconds | nil,
-             bytes_sent, bytes_received, messages_sent, messages_received,
-             version, [remark ...]]
-
-A frame is of the view ``PROGRAMS``, nodes are of ``NODES``. What was added to frame
-and row later, from ``stale`` on, may be missing: then nothing is stale, and one node of
-one is up. ``state`` is one of ``NODE_STATES``. The sender cuts reasons and remarks to
-``TEXT_LIMIT`` characters, and tells at most ``MOST_REMARKS`` of a node.
+A feed has a frame for each query of the subscription, in their order. A row has a
+value for each field that is named, of the kind that ``connmon.views.schema`` gives it,
+or nil; fields that a reader does not know it leaves out. The sender cuts texts to
+``TEXT_LIMIT`` characters, and tells at most ``MOST_TEXTS`` where there are several.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from connmon.errors import ProtocolError
-from connmon.model.summary import (
-    NODE_STATES,
-    Frame,
-    Gauge,
-    NodeRow,
-    NodesFrame,
-    ProgramRow,
-)
+from connmon.views.frame import Frame, Gauge, Head, Row
+from connmon.views.schema import VIEWS, Kind, View
 from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.fields import (
-    FORMAT,
     array,
     count,
     duration,
     flag,
+    number,
     optional_count,
     optional_duration,
     optional_number,
@@ -49,168 +42,199 @@ from connmon.wire.fields import (
     unpack,
 )
 
-#: Remarks on one node; the sender leaves out those beyond.
-MOST_REMARKS = 16
+FORMAT = 2
+"""Feeds before this one had no queries to answer."""
+
+MOST_TEXTS = 16
+"""Texts in one value, such as the remarks on a node."""
+
+MOST_STEPS = 64
+"""Rates in one history."""
 
 
-def encode_frame(frame: Frame) -> bytes:
-    """A frame as a payload."""
-    return pack(
-        [
-            FORMAT,
-            frame.service,
-            frame.node,
-            *(
-                [gauge.current, gauge.maximum]
-                for gauge in (
-                    frame.hosts,
-                    frame.processes,
-                    frame.connections,
-                    frame.checkouts,
-                )
-            ),
-            frame.per_second,
-            [_row_fields(row) for row in frame.programs],
-            frame.stale,
-            frame.nodes_up,
-            frame.nodes,
-            frame.down,
-        ]
+def encode_feed(frames: Sequence[Frame]) -> bytes:
+    """Frames of one moment, and so with one head, as a payload."""
+    return pack(feed_fields(frames))
+
+
+def decode_feed(payload: bytes) -> tuple[Frame, ...]:
+    """A payload as frames, or ``ProtocolError``."""
+    return frames_of(unpack(payload, 3, FORMAT))
+
+
+def feed_fields(frames: Sequence[Frame]) -> list[Any]:
+    """What a payload of such frames holds."""
+    return [FORMAT, _head_parts(frames[0].head), [_parts(each) for each in frames]]
+
+
+def frames_of(fields: Any) -> tuple[Frame, ...]:
+    """The frames that such fields hold, or ``ProtocolError``."""
+    known, told, frames = array(fields, 3)[:3]
+    if known != FORMAT:
+        raise ProtocolError(f"a feed of format {known!r:.20}, expected {FORMAT}")
+    try:
+        head = _head(told)
+        return tuple(_frame(head, each) for each in array(frames))
+    except OverflowError:  # JSON can say numbers that msgpack cannot
+        raise ProtocolError("a number that is too large") from None
+
+
+def _parts(frame: Frame) -> list[Any]:
+    view = VIEWS[frame.view]
+    texts = [
+        index
+        for index, name in enumerate(frame.fields)
+        if (field := view.field(name)) and field.kind in (Kind.TEXT, Kind.TEXTS)
+    ]
+    return [
+        frame.view,
+        frame.fields,
+        [_cut(row, texts) for row in frame.rows],
+        frame.first,
+        frame.count,
+        frame.total,
+        frame.selected,
+        frame.found,
+        frame.about[:TEXT_LIMIT],
+    ]
+
+
+def _cut(row: Row, texts: Iterable[int]) -> Row:
+    """A row with no text longer than may be; mostly the row itself."""
+    for index in texts:
+        value = row[index]
+        if isinstance(value, tuple):
+            few = tuple(each[:TEXT_LIMIT] for each in value[:MOST_TEXTS])
+            row = (*row[:index], few, *row[index + 1 :])
+        elif value is not None and len(value) > TEXT_LIMIT:
+            row = (*row[:index], value[:TEXT_LIMIT], *row[index + 1 :])
+    return row
+
+
+def _head_parts(head: Head) -> list[Any]:
+    gauges = (head.hosts, head.processes, head.connections, head.checkouts)
+    return [
+        head.service[:NAME_LIMIT],
+        head.node[:NAME_LIMIT],
+        *([each.current, each.maximum] for each in gauges),
+        head.per_second,
+        head.history,
+        head.stale,
+        head.waiting,
+        head.wait_p99_seconds,
+        head.timeouts,
+        head.oldest_seconds,
+        head.txn_seconds,
+        head.crit,
+        head.warn,
+        head.worst[:TEXT_LIMIT],
+        head.nodes_up,
+        head.nodes,
+        [each[:NAME_LIMIT] for each in head.down],
+    ]
+
+
+def _head(value: Any) -> Head:
+    fields = array(value, 20)
+    return Head(
+        service=text(fields[0], NAME_LIMIT),
+        node=text(fields[1], NAME_LIMIT),
+        hosts=_gauge(fields[2]),
+        processes=_gauge(fields[3]),
+        connections=_gauge(fields[4]),
+        checkouts=_gauge(fields[5]),
+        per_second=optional_number(fields[6]),
+        history=_series(fields[7]),
+        stale=count(fields[8]),
+        waiting=optional_count(fields[9]),
+        wait_p99_seconds=optional_duration(fields[10]),
+        timeouts=optional_count(fields[11]),
+        oldest_seconds=optional_duration(fields[12]),
+        txn_seconds=optional_duration(fields[13]),
+        crit=count(fields[14]),
+        warn=count(fields[15]),
+        worst=text(fields[16], TEXT_LIMIT),
+        nodes_up=count(fields[17]),
+        nodes=count(fields[18]),
+        down=tuple(text(each, NAME_LIMIT) for each in array(fields[19])),
     )
 
 
-def decode_frame(payload: bytes) -> Frame:
-    """A payload as a frame, or ``ProtocolError``."""
-    fields = unpack(payload, 9)
-    return Frame(
-        service=text(fields[1], NAME_LIMIT),
-        node=text(fields[2], NAME_LIMIT),
-        hosts=_gauge(fields[3]),
-        processes=_gauge(fields[4]),
-        connections=_gauge(fields[5]),
-        checkouts=_gauge(fields[6]),
-        per_second=optional_number(fields[7]),
-        programs=tuple(_row(each) for each in array(fields[8])),
-        stale=count(_later(fields, 9, 0)),
-        nodes_up=count(_later(fields, 10, 1)),
-        nodes=count(_later(fields, 11, 1)),
-        down=tuple(text(each, NAME_LIMIT) for each in array(_later(fields, 12, ()))),
+def _frame(head: Head, value: Any) -> Frame:
+    fields = array(value, 9)
+    view = VIEWS.get(text(fields[0], NAME_LIMIT))
+    if view is None:
+        raise ProtocolError("a frame of a view that is not known")
+    names = tuple(text(each, NAME_LIMIT) for each in array(fields[1]))
+    frame = Frame(
+        head=head,
+        view=view.name,
+        fields=names,
+        rows=(),
+        first=count(fields[3]),
+        count=count(fields[4]),
+        total=count(fields[5]),
+        selected=optional_count(fields[6]),
+        found=flag(fields[7]),
+        about=text(fields[8], TEXT_LIMIT),
+    )
+    return _with_rows(frame, view, array(fields[2]))
+
+
+def _with_rows(frame: Frame, view: View, rows: tuple[Any, ...]) -> Frame:
+    """Check the rows, and keep of them what is known here."""
+    known = {each.name: _CHECKS[each.kind] for each in view.fields}
+    checks = [
+        (index, known[name]) for index, name in enumerate(frame.fields) if name in known
+    ]
+    least = len(frame.fields)
+    return replace(
+        frame,
+        fields=tuple(frame.fields[index] for index, _ in checks),
+        rows=tuple(_row(array(each, least), checks) for each in rows),
     )
 
 
-def encode_nodes(frame: NodesFrame) -> bytes:
-    """A frame of the nodes view as a payload."""
-    rows = [_entry_fields(row) for row in frame.nodes]
-    return pack([FORMAT, frame.service, frame.node, rows])
-
-
-def decode_nodes(payload: bytes) -> NodesFrame:
-    """A payload as a frame of the nodes view, or ``ProtocolError``."""
-    fields = unpack(payload, 4)
-    return NodesFrame(
-        service=text(fields[1], NAME_LIMIT),
-        node=text(fields[2], NAME_LIMIT),
-        nodes=tuple(_entry(each) for each in array(fields[3])),
+def _row(row: Row, checks: Sequence[tuple[int, Callable[[Any], Any]]]) -> Row:
+    return tuple(
+        None if (value := row[index]) is None else check(value)
+        for index, check in checks
     )
-
-
-def _row_fields(row: ProgramRow) -> tuple[Any, ...]:
-    """A row's fields in wire order."""
-    return (
-        row.hostname,
-        row.progname,
-        row.connected,
-        row.nproc,
-        row.conn,
-        row.ckout,
-        row.maxnproc,
-        row.maxconn,
-        row.maxckout,
-        row.ckoutpersec,
-        row.stale,
-        row.stale_seconds,
-    )
-
-
-def _entry_fields(row: NodeRow) -> tuple[Any, ...]:
-    """A node's fields in wire order."""
-    return (
-        row.node,
-        row.address,
-        row.state,
-        row.reason[:TEXT_LIMIT],
-        row.since_seconds,
-        row.heard_seconds,
-        row.clients,
-        row.consoles,
-        row.agreed_seconds,
-        row.lag_seconds,
-        row.bytes_sent,
-        row.bytes_received,
-        row.messages_sent,
-        row.messages_received,
-        row.version[:TEXT_LIMIT],
-        [remark[:TEXT_LIMIT] for remark in row.remarks[:MOST_REMARKS]],
-    )
-
-
-def _later(fields: tuple[Any, ...], index: int, default: Any) -> Any:
-    """A field that was added later, which an older node does not send."""
-    return fields[index] if index < len(fields) else default
 
 
 def _gauge(value: Any) -> Gauge:
     return Gauge(*(count(each) for each in array(value, 2)[:2]))
 
 
-def _row(value: Any) -> ProgramRow:
-    fields = array(value, 10)
-    return ProgramRow(
-        text(fields[0], NAME_LIMIT),
-        text(fields[1], NAME_LIMIT),
-        flag(fields[2]),
-        count(fields[3]),
-        count(fields[4]),
-        count(fields[5]),
-        count(fields[6]),
-        count(fields[7]),
-        count(fields[8]),
-        optional_number(fields[9]),
-        count(_later(fields, 10, 0)),
-        optional_duration(_later(fields, 11, None)),
+def _text(value: Any) -> str:
+    return text(value, TEXT_LIMIT)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    texts = array(value)
+    if len(texts) > MOST_TEXTS:
+        raise ProtocolError(f"expected at most {MOST_TEXTS} texts in one value")
+    return tuple(map(_text, texts))
+
+
+def _series(value: Any) -> tuple[float, ...]:
+    series = array(value)
+    if len(series) > MOST_STEPS:
+        raise ProtocolError(f"expected at most {MOST_STEPS} steps of a history")
+    return tuple(
+        # Mostly they are: a call less for each of very many.
+        each if type(each) is float and isfinite(each) else number(each)
+        for each in series
     )
 
 
-def _entry(value: Any) -> NodeRow:
-    fields = array(value, 16)
-    return NodeRow(
-        text(fields[0], NAME_LIMIT),
-        text(fields[1], TEXT_LIMIT),
-        _state(fields[2]),
-        text(fields[3], TEXT_LIMIT),
-        duration(fields[4]),
-        optional_duration(fields[5]),
-        optional_count(fields[6]),
-        optional_count(fields[7]),
-        optional_duration(fields[8]),
-        optional_duration(fields[9]),
-        count(fields[10]),
-        count(fields[11]),
-        count(fields[12]),
-        count(fields[13]),
-        text(fields[14], TEXT_LIMIT),
-        _remarks(fields[15]),
-    )
-
-
-def _state(value: Any) -> str:
-    if type(value) is not str or value not in NODE_STATES:
-        raise ProtocolError("a node's state that is none")
-    return value
-
-
-def _remarks(value: Any) -> tuple[str, ...]:
-    remarks = array(value)
-    if len(remarks) > MOST_REMARKS:
-        raise ProtocolError(f"expected at most {MOST_REMARKS} remarks on a node")
-    return tuple(text(each, TEXT_LIMIT) for each in remarks)
+_CHECKS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: _text,
+    Kind.TEXTS: _texts,
+    Kind.COUNT: count,
+    Kind.SECONDS: duration,
+    Kind.RATE: number,
+    Kind.RATIO: number,
+    Kind.FLAG: flag,
+    Kind.SERIES: _series,
+}

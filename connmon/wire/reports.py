@@ -3,7 +3,8 @@
 ::
 
     report  [1, sequence, base | nil, clock, span, counters, maxima,
-             [pool ...], [connection ...], [closed id ...], [dropped pool id ...]]
+             [pool ...], [connection ...], [closed id ...], [dropped pool id ...],
+             began | nil]
     counters    [checkouts, checkins, connects, connect failures, closes,
                  invalidations, soft invalidations, resets, commits, rollbacks]
     maxima      [connections, checkouts]
@@ -13,6 +14,8 @@
     holds, creations
                 [[count in each bucket of connmon.model.histogram ...], seconds]
     connection  [id, pool id, state, since, opened, uses, owner]
+
+What was added later, from ``began`` on, may be missing.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ def encode_report(report: Report) -> bytes:
             report.connections,
             report.closed,
             report.dropped,
+            report.began,
         ]
     )
 
@@ -78,6 +82,7 @@ def decode_report(payload: bytes) -> Report:
         connections=tuple(_connection(each) for each in array(fields[8])),
         closed=tuple(count(each) for each in array(fields[9])),
         dropped=tuple(count(each) for each in array(fields[10])),
+        began=optional_number(fields[11]) if len(fields) > 11 else None,
     )
 
 

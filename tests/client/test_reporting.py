@@ -32,6 +32,7 @@ from connmon.model.board import Board, Verdict
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import IDLE, Identity, PoolFacts
 from connmon.wire.commands import HEARTBEAT_SECONDS
+from tests.looks import look
 from tests.model.marks import give, take
 
 
@@ -406,7 +407,7 @@ class Conversation(RuleBasedStateMachine):
     def check(self) -> None:
         """What the node shows is what was so when it was sent, and never runs back."""
         told = self.report.counters.checkouts
-        assert (told, self.board.frame(self.now).connections.current) == self.truth
+        assert (told, look(self.board, self.now).connections.current) == self.truth
         assert told >= self.shown
         self.shown = told
 
@@ -423,7 +424,7 @@ class Conversation(RuleBasedStateMachine):
                 self.time_passes(3.0)
         assert self.rule.phase is Phase.IDLE
         assert self.shown == self.taken
-        assert self.board.frame(self.now).connections.current == len(self.open)
+        assert look(self.board, self.now).connections.current == len(self.open)
 
 
 class ReportingPropertyTests(SynchronousTestCase):

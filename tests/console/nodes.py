@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
 
 from twisted.internet.abstract import isIPAddress
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
@@ -20,14 +21,26 @@ from zope.interface import implementer
 
 from connmon.config import AnyAddress
 from connmon.console.link import Failed
-from connmon.errors import ProtocolError
-from connmon.model.summary import AnyFrame, NodesFrame
+from connmon.errors import ProtocolError, QueryError
+from connmon.views.frame import Frame
+from connmon.views.query import Query
 from connmon.wire import commands
-from connmon.wire.frames import encode_frame, encode_nodes
+from connmon.wire.frames import encode_feed
 from connmon.wire.link import Link, refusal
+from connmon.wire.queries import decode_queries
+from tests.console.fakes import FakeReactor
 
 TCP = IPv4Address("TCP", "10.0.0.1", 5800)
 """Where a node is, for Twisted."""
+
+
+class Seen(NamedTuple):
+    """What a viewer was shown."""
+
+    frames: tuple[Frame, ...]
+    number: int
+    origin: str
+    at: float
 
 
 class Eye:
@@ -35,16 +48,31 @@ class Eye:
 
     def __init__(self) -> None:
         """Patient."""
-        self.seen: list[tuple[AnyFrame, AnyAddress]] = []
+        self.seen: list[Seen] = []
         self.told: list[str] = []
+        self.tries: list[tuple[str, float]] = []
         self.patience = 100
         self.breaks = False
 
-    def shown(self, frame: AnyFrame, address: AnyAddress) -> None:
-        """Look at a frame."""
+    def shown(
+        self, frames: tuple[Frame, ...], number: int, origin: str, at: float
+    ) -> None:
+        """Look at frames."""
         if self.breaks:
             raise ZeroDivisionError("oh")
-        self.seen.append((frame, address))
+        self.seen.append(Seen(frames, number, origin, at))
+
+    def refused(self, reason: str, number: int) -> None:
+        """Remember what was refused."""
+        self.told.append(f"refused {number}: {reason}")
+
+    def noted(self, text: str) -> None:
+        """Remember it."""
+        self.told.append(f"noted {text}")
+
+    def trying(self, address: AnyAddress, wait: float) -> None:
+        """Remember what is tried, apart from the rest, which is told less often."""
+        self.tries.append((str(address), wait))
 
     def lost(self, failed: Failed) -> None:
         """Remember what was lost."""
@@ -57,6 +85,14 @@ class Eye:
         return self.patience >= 0
 
 
+class Asked(NamedTuple):
+    """What a node was asked for."""
+
+    queries: tuple[Query, ...]
+    interval: float
+    number: int
+
+
 class NodeEnd(Link):
     """A node, as far as a console can tell."""
 
@@ -65,6 +101,9 @@ class NodeEnd(Link):
         super().__init__()
         self.refusal: ProtocolError | None = None
         self.silent = False
+        #: Why it does not understand what is asked of it, or of it only that number.
+        self.puzzled = ""
+        self.puzzle: int | None = None
         self.heard: list[tuple[Any, ...]] = []
         self.ended = False
 
@@ -92,9 +131,12 @@ class NodeEnd(Link):
         }
 
     @commands.Subscribe.responder
-    def subscribe(self, view: str, interval: float) -> Any:
-        """Remember what is wanted."""
-        self.heard.append(("Subscribe", view, interval))
+    def subscribe(self, queries: bytes, interval: float, number: int) -> Any:
+        """Remember what is wanted, or refuse it."""
+        asked = Asked(decode_queries(queries), interval, number)
+        self.heard.append(asked)
+        if self.puzzled and self.puzzle in (None, number):
+            raise QueryError(self.puzzled)
         return {}
 
 
@@ -117,22 +159,29 @@ class Met:
             clock=reactor,
         )
 
-    def feed(self, frame: AnyFrame) -> Any:
-        """Show a frame; the answer, or why there is none.
+    @property
+    def asked(self) -> Asked:
+        """What the node was asked for last."""
+        asked = self.node.heard[-1]
+        assert isinstance(asked, Asked), asked
+        return asked
 
-        That it is of the programs is not said, as older nodes did not.
-        """
-        if isinstance(frame, NodesFrame):
-            return self.feed_bytes(encode_nodes(frame), commands.NODES)
-        return self.feed_bytes(encode_frame(frame), None)
+    def feed(self, *frames: Frame, number: int | None = None) -> Any:
+        """Show frames, for what was asked last; the answer, or why there is none."""
+        number = self.asked.number if number is None else number
+        return self.feed_bytes(encode_feed(frames), number)
 
-    def feed_bytes(self, payload: bytes, view: str | None) -> Any:
-        """Show what may be a frame; the answer, or why there is none."""
+    def feed_bytes(self, payload: bytes, number: int) -> Any:
+        """Show what may be frames; the answer, or why there is none."""
         heard: list[Any] = []
-        told = self.node.callRemote(commands.Feed, payload=payload, view=view)
+        told = self.node.callRemote(commands.Feed, payload=payload, number=number)
         told.addErrback(refusal).addCallback(heard.append)
         self.pump.flush()
         return heard[0]
+
+    def flush(self) -> None:
+        """Let everything arrive that is under way."""
+        self.pump.flush()
 
     def hang_up(self) -> None:
         """End the link from the node's side."""
@@ -160,3 +209,33 @@ class Resolver:
             resolutionReceiver.addressResolved(found)
         resolutionReceiver.resolutionComplete()
         return resolution
+
+
+class Staged(FakeReactor):
+    """A reactor that runs what a test does meanwhile, and stops only once."""
+
+    def __init__(self, meanwhile: Callable[[Staged], None]) -> None:
+        """Call ``meanwhile`` while running."""
+        super().__init__()
+        self.installNameResolver(Resolver())
+        self._meanwhile = meanwhile
+        self.stops = 0
+
+    def run(self) -> None:
+        """Run until the test has done its part."""
+        self.running = True
+        for hook, arguments, named in self.whenRunningHooks:
+            hook(*arguments, **named)
+        self.advance(0)
+        self._meanwhile(self)
+
+    def stop(self) -> None:
+        """Stop; as the real one, only once."""
+        if self.stops:
+            raise ReactorNotRunning("Can't stop reactor that isn't running.")
+        self.stops += 1
+        self.running = False
+
+    def meet(self, **how: Any) -> Met:
+        """A node that accepts what is being connected to."""
+        return Met(self, self.tcpClients.pop()[2], **how)

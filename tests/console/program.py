@@ -1,7 +1,7 @@
-"""A console without a network, to be run on a pty: it draws one frame, and scrolls it.
+"""A console without a network, to be run on a pty: all its parts but the link.
 
 Besides the keys of the console, ``x`` raises an error, ``e`` writes to standard error,
-``s`` stops the reactor behind the screen's back, and ``c`` even crashes it, so that
+``s`` stops the reactor behind the screen's back, and ``z`` even crashes it, so that
 only the interpreter's end is left. The last key and the size of the window are shown.
 """
 
@@ -9,15 +9,35 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from connmon.console.screen import Effect, Screen, press
+from connmon.console.live import Live
+from connmon.console.logbook import Logbook
+from connmon.console.place import Screen
 from connmon.console.terminal import Terminal, glyphs, painter
-from connmon.console.views import Shown, State, lines, page_rows
-from tests.console.fakes import a_frame, many_programs
+from connmon.views.query import Query
+from tests.console.sources import FakeSource, many
 
-FRAME = a_frame(many_programs())
+PROGRAMS = 28
+
+
+class Answering(FakeSource):
+    """A source that answers in the reactor's next turn."""
+
+    def __init__(self, reactor: Any) -> None:
+        """Have programs enough to scroll."""
+        super().__init__()
+        self.viewer: Any = None
+        self._reactor = reactor
+        self.have(many(PROGRAMS))
+
+    def watch(self, queries: Sequence[Query], interval: float) -> int:
+        """Answer soon."""
+        number = super().watch(queries, interval)
+        self._reactor.callLater(0, self.feed, self.viewer, number)
+        return number
 
 
 class Program:
@@ -29,56 +49,37 @@ class Program:
 
         self.reactor: Any = reactor
         self.status = -1
-        self.screen = Screen()
-        self.message = ""
-        self.glyphs = glyphs(os.environ)
+        environ = dict(os.environ)
+        source = Answering(reactor)
+        self.live = Live(reactor, Screen(), glyphs(environ), Logbook(), environ)
         self.terminal = Terminal(
             reactor,
-            painter(os.environ),
+            painter(environ),
             on_key=self.pressed,
-            on_resize=self.draw,
+            on_resize=self.live.resized,
             on_exit=self.ended,
         )
-
-    def shown(self) -> Shown:
-        """Return what is to be seen now."""
-        return Shown(
-            FRAME,
-            State.LIVE,
-            message=self.message,
-            clock="14:02:31",
-            offset=self.screen.offset,
-            glyphs=self.glyphs,
-        )
-
-    def draw(self, width: int, height: int) -> None:
-        """Draw the frame."""
-        self.terminal.draw(lines(self.shown(), width, height))
+        source.viewer = self.live
+        self.live.join(self.terminal, source)
 
     def pressed(self, key: str) -> None:
         """Do what a key asks for."""
-        width, height = self.terminal.size
         if key == "x":
             raise RuntimeError("as asked for")
         if key == "e":
             os.write(2, b"something \x1b[31m went wrong\n")
         if key == "s":
             self.reactor.stop()
-        if key == "c":
+        if key == "z":
             self.reactor.crash()
-        self.message = f"{key} at {width}x{height}"
-        rows, page = len(FRAME.programs), page_rows(self.shown(), height)
-        self.screen, effect = press(self.screen, key, rows, page)
-        if effect is Effect.QUIT:
-            self.terminal.stop(0)
-        elif effect is Effect.REDRAW:
-            self.terminal.redraw()
-        else:
-            self.draw(width, height)
+        self.live.pressed(key)
+        width, height = self.terminal.size
+        self.live.noted(f"{key} at {width}x{height}")
 
     def ended(self, status: int) -> None:
         """Remember the status, and end."""
         self.status = status
+        self.live.stop()
         self.reactor.stop()
 
     def run(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from random import Random
 from typing import Any
 
@@ -16,15 +17,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.config import Address, AnyAddress, UnixAddress
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
-from connmon.model.summary import Frame
+from connmon.views.frame import Frame, Head
+from connmon.views.query import Query
+from connmon.views.schema import HOSTS, NODES, PROGRAMS
 from connmon.wire import commands
-from connmon.wire.frames import encode_frame
-from connmon.wire.link import refusal
-from tests.console.fakes import a_frame, a_nodes_frame, a_row, three_nodes
-from tests.console.nodes import Eye, Met, Resolver
+from tests.console.frames import FRAMES, a_frame, a_program
+from tests.console.nodes import Asked, Eye, Met, Resolver
 
+QUERY = Query(PROGRAMS, limit=3)
+OTHER = Query(NODES)
 ADDRESSES = tuple(Address(f"10.0.0.{number}", 5800) for number in (1, 2, 3))
 INTERVAL = 2.0
+
+
+def a_feed(node: str = "node1") -> Frame:
+    """A frame of the programs view, made by that node."""
+    return a_frame(PROGRAMS, head=Head("default", node))
 
 
 class UplinkTestCase(SynchronousTestCase):
@@ -48,9 +56,9 @@ class UplinkTestCase(SynchronousTestCase):
             self.reactor,
             self.eye,
             Target(service, addresses or ADDRESSES),
-            interval,
             Random(1),
         )
+        uplink.watch((QUERY,), interval)
         uplink.start()
         self.addCleanup(self.check_end, uplink)
         self.reactor.advance(0)
@@ -96,16 +104,38 @@ class SeekingTests(UplinkTestCase):
         met = self.meet()
         self.assertEqual(
             [
-                ("Hello", 1, 1, commands.CONSOLE, "default"),
-                ("Subscribe", commands.PROGRAMS, INTERVAL),
+                (
+                    "Hello",
+                    commands.VERSION,
+                    commands.OLDEST[commands.CONSOLE],
+                    commands.CONSOLE,
+                    "default",
+                ),
+                Asked((QUERY,), INTERVAL, 1),
             ],
             met.node.heard,
         )
-        frames = [a_frame(node=name) for name in ("a", "b")]
+        frames = [a_feed(name) for name in ("a", "b")]
+        before = time.time()
         for frame in frames:
             self.assertEqual({}, met.feed(frame))
-        self.assertEqual([(frame, ADDRESSES[0]) for frame in frames], self.eye.seen)
+        self.assertEqual(
+            [((frame,), 1, "10.0.0.1:5800") for frame in frames],
+            [each[:3] for each in self.eye.seen],
+        )
+        for seen in self.eye.seen:
+            self.assertTrue(before <= seen.at <= time.time())
         self.assertEqual([], self.eye.told)
+
+    def test_what_is_tried_is_told_before(self) -> None:
+        """With the pause before it, which is none at first."""
+        self.start(*ADDRESSES[:2])
+        self.unreachable()
+        self.unreachable()
+        first, second, again = self.eye.tries
+        self.assertEqual([(each, 0.0) for each in self.tried], [first, second])
+        self.assertIn(again[0], self.tried)
+        self.assertTrue(0.0 < again[1] <= 0.25, again)
 
     def test_any_service(self) -> None:
         """Who was given an address only asks for no service."""
@@ -121,9 +151,9 @@ class SeekingTests(UplinkTestCase):
         path, factory, timeout = self.reactor.unixClients[0][:3]
         self.assertEqual((address.path, 5.0), (path, timeout))
         met = Met(self.reactor, factory, address=UNIXAddress(path))
-        frame = a_frame()
-        met.feed(frame)
-        self.assertEqual([(frame, address)], self.eye.seen)
+        met.feed(a_feed())
+        (seen,) = self.eye.seen
+        self.assertEqual("unix:/run/c.sock", seen.origin)
 
     def test_a_unix_socket_that_is_not_there(self) -> None:
         """The system's reason is told."""
@@ -277,15 +307,19 @@ class SeekingTests(UplinkTestCase):
         self.assertIn("(it broke the protocol: Hello: no argument", told)
 
 
-class LiveTests(UplinkTestCase):
-    """While frames come, and after."""
+class LiveTestCase(UplinkTestCase):
+    """An uplink that frames come to."""
 
     def live(self, *addresses: Address, **how: Any) -> tuple[Uplink, Met]:
         """An uplink that has shown a frame."""
         uplink = self.start(*addresses, **how)
         met = self.meet()
-        met.feed(a_frame())
+        met.feed(a_feed())
         return uplink, met
+
+
+class LiveTests(LiveTestCase):
+    """While frames come, and after."""
 
     def test_the_end_of_the_link_is_told_and_another_node_found(self) -> None:
         """At once, without a word of exhaustion, since not all were tried."""
@@ -294,9 +328,9 @@ class LiveTests(UplinkTestCase):
         self.assertEqual([f"lost {self.tried[0]} (it closed the link)"], self.eye.told)
         self.reactor.advance(0)
         again = self.meet()
-        again.feed(a_frame(node="other"))
+        again.feed(a_feed("other"))
         self.assertEqual(2, len(self.eye.seen))
-        self.assertEqual(self.tried[1], str(self.eye.seen[1][1]))
+        self.assertEqual(self.tried[1], self.eye.seen[1].origin)
         self.assertEqual(1, len(self.eye.told))
 
     def test_a_node_that_shows_one_frame_and_leaves(self) -> None:
@@ -311,7 +345,7 @@ class LiveTests(UplinkTestCase):
     def test_all_nodes_are_tried_again_after_a_loss(self) -> None:
         """Also the one that was lost, before the viewer is asked whether to go on."""
         _, met = self.live()
-        met.feed(a_frame())
+        met.feed(a_feed())
         met.hang_up()
         del self.tried[:], self.eye.told[:]
         self.reactor.advance(0)
@@ -326,8 +360,8 @@ class LiveTests(UplinkTestCase):
         self.start()
         self.unreachable()
         met = self.meet()
-        met.feed(a_frame())
-        met.feed(a_frame())
+        met.feed(a_feed())
+        met.feed(a_feed())
         met.hang_up()
         self.reactor.advance(0)
         del self.eye.told[:]
@@ -339,18 +373,17 @@ class LiveTests(UplinkTestCase):
     def test_a_large_frame_is_taken(self) -> None:
         """The greeting's tighter limit ends with it."""
         _, met = self.live()
-        rows = [a_row(f"host-{number:0100}") for number in range(700)]
-        self.assertEqual({}, met.feed(a_frame(rows)))
-        frame = self.eye.seen[-1][0]
-        assert isinstance(frame, Frame)
-        self.assertEqual(rows, list(frame.programs))
+        rows = [a_program(f"host-{number:0100}") for number in range(700)]
+        self.assertEqual({}, met.feed(a_frame(PROGRAMS, rows)))
+        (frame,) = self.eye.seen[-1].frames
+        self.assertEqual(rows, list(frame.rows))
 
     def test_silence_is_a_loss(self) -> None:
         """A node owes a frame each interval; a few seconds more and it is left."""
         _, met = self.live(interval=10.0)
         patience = 10.0 + commands.ANSWER_SECONDS
         self.reactor.advance(patience - 0.1)
-        self.assertEqual({}, met.feed(a_frame()))
+        self.assertEqual({}, met.feed(a_feed()))
         self.reactor.advance(patience - 0.1)
         self.assertFalse(met.node.ended)
         self.reactor.advance(0.1)
@@ -364,61 +397,163 @@ class LiveTests(UplinkTestCase):
     def test_a_frame_that_is_none_is_a_loss(self) -> None:
         """A node that breaks the protocol is left."""
         _, met = self.live()
-        met.node.callRemote(commands.Feed, payload=b"\xff").addErrback(refusal)
-        met.pump.flush()
+        self.assertIn("expected", met.feed_bytes(b"\xff", 1) or "expected")
         self.assertTrue(met.node.ended)
         (told,) = self.eye.told
         self.assertIn("(it broke the protocol: ", told)
 
-    def test_another_view(self) -> None:
-        """It is asked for on the same link; what is still under way is not shown."""
-        uplink, met = self.live(ADDRESSES[0])
-        uplink.watch(commands.NODES)
-        met.pump.flush()
-        self.assertEqual(("Subscribe", commands.NODES, INTERVAL), met.node.heard.pop())
-        self.assertEqual({}, met.feed(a_frame(node="old")))
-        payload = encode_frame(a_frame(node="old"))
-        self.assertEqual({}, met.feed_bytes(payload, commands.PROGRAMS))
-        self.assertEqual(1, len(self.eye.seen))
-        frame = a_nodes_frame(three_nodes())
-        self.assertEqual({}, met.feed(frame))
-        self.assertEqual((frame, ADDRESSES[0]), self.eye.seen[-1])
-        uplink.watch(commands.PROGRAMS)
-        self.assertEqual({}, met.feed(frame))
-        self.assertEqual(2, len(self.eye.seen))
-        met.feed_bytes(payload, commands.PROGRAMS)
-        self.assertEqual(3, len(self.eye.seen))
-        self.assertEqual([], self.eye.told)
+    def test_frames_of_what_nobody_asked_for_are_a_loss(self) -> None:
+        """Another view, one too many, or none: whoever is shown them relies on it."""
+        for frames in ((FRAMES[NODES],), (a_feed(), a_feed())):
+            self.setUp()
+            _, met = self.live(ADDRESSES[0])
+            met.feed(*frames)
+            self.assertTrue(met.node.ended)
+            self.assertEqual(1, len(self.eye.seen))
+            why = "a feed of other views than those asked for"
+            self.assertEqual(
+                [f"lost 10.0.0.1:5800 (it broke the protocol: {why})"], self.eye.told
+            )
 
-    def test_a_view_of_no_known_name_is_passed_over(self) -> None:
-        """It was not asked for, whatever it is."""
+    def test_a_viewer_that_has_to_wait_for_its_reader(self) -> None:
+        """Time that passed while frames were shown is not held against the node."""
         _, met = self.live(ADDRESSES[0])
-        self.assertEqual({}, met.feed_bytes(b"?", "x"))
-        self.assertEqual((1, []), (len(self.eye.seen), self.eye.told))
 
-    def test_another_view_that_does_not_come_is_a_loss(self) -> None:
-        """Its first frame is due at once, whatever the interval."""
-        uplink, met = self.live(ADDRESSES[0], interval=100.0)
-        uplink.watch(commands.NODES)
-        self.reactor.advance(commands.ANSWER_SECONDS)
-        met.pump.flush()
+        def slowly(*seen: object) -> None:
+            self.reactor.rightNow += 60.0
+
+        self.patch(self.eye, "shown", slowly)
+        met.feed(a_feed())
+        self.reactor.advance(INTERVAL + commands.ANSWER_SECONDS - 0.1)
+        met.flush()
+        self.assertFalse(met.node.ended)
+        self.reactor.advance(0.1)
+        met.flush()
         self.assertTrue(met.node.ended)
 
-    def test_another_view_while_there_is_no_link(self) -> None:
-        """The next node is asked for it."""
+
+class AskingTests(LiveTestCase):
+    """What is asked for changes, with a link and without one."""
+
+    def test_something_else(self) -> None:
+        """It is asked for on the same link, under the next number."""
+        uplink, met = self.live(ADDRESSES[0])
+        self.assertEqual(2, uplink.watch((OTHER, QUERY), 0.5))
+        met.flush()
+        self.assertEqual(Asked((OTHER, QUERY), 0.5, 2), met.asked)
+        frames = (a_frame(NODES, head=a_feed().head), a_feed())
+        self.assertEqual({}, met.feed(*frames))
+        self.assertEqual((frames, 2, "10.0.0.1:5800"), self.eye.seen[-1][:3])
+        self.assertEqual([], self.eye.told)
+
+    def test_what_is_still_under_way(self) -> None:
+        """It comes with its own number, by which the viewer knows it."""
+        uplink, met = self.live(ADDRESSES[0])
+        uplink.watch((OTHER,), INTERVAL)
+        self.assertEqual({}, met.feed(a_feed("old"), number=1))
+        self.assertEqual(({}, 1), (met.feed(FRAMES[NODES]), self.eye.seen[1].number))
+        self.assertEqual([1, 1, 2], [each.number for each in self.eye.seen])
+
+    def test_an_answer_that_does_not_come_is_a_loss(self) -> None:
+        """It is due at once, whatever the interval, and what still comes is none."""
+        uplink, met = self.live(ADDRESSES[0], interval=100.0)
+        uplink.watch((OTHER,), 100.0)
+        self.reactor.advance(commands.ANSWER_SECONDS - 0.1)
+        met.feed(a_feed(), number=1)
+        self.reactor.advance(0.1)
+        met.flush()
+        self.assertTrue(met.node.ended)
+
+    def test_asked_while_a_frame_is_shown(self) -> None:
+        """The answer is still due at once."""
+        uplink, met = self.live(ADDRESSES[0], interval=100.0)
+
+        def curious(*seen: object) -> None:
+            uplink.watch((OTHER,), 100.0)
+
+        self.patch(self.eye, "shown", curious)
+        met.feed(a_feed())
+        self.assertEqual(2, met.asked.number)
+        self.reactor.advance(commands.ANSWER_SECONDS)
+        met.flush()
+        self.assertTrue(met.node.ended)
+
+    def test_while_there_is_no_link(self) -> None:
+        """The next node is asked for the newest, and for nothing else."""
         uplink, met = self.live(*ADDRESSES[:2])
         met.hang_up()
-        uplink.watch(commands.NODES)
+        uplink.watch((Query(HOSTS),), INTERVAL)
+        uplink.watch((OTHER,), 7.0)
         self.reactor.advance(0)
-        self.assertEqual(commands.NODES, self.meet().node.heard[-1][1])
+        met = self.meet()
+        self.assertEqual([Asked((OTHER,), 7.0, 3)], met.node.heard[1:])
+        met.feed(FRAMES[NODES])
+        self.assertEqual(3, self.eye.seen[-1].number)
 
-    def test_another_view_before_the_greeting_is_over(self) -> None:
+    def test_before_the_greeting_is_over(self) -> None:
         """It is asked for once the node has answered."""
         uplink = self.start(ADDRESSES[0])
         met = self.meet(silent=True)
-        uplink.watch(commands.NODES)
-        met.pump.flush()
+        uplink.watch((OTHER,), INTERVAL)
+        met.flush()
         self.assertEqual(1, len(met.node.heard))
+
+    def test_refused(self) -> None:
+        """The link goes on, and so does what was asked before."""
+        uplink, met = self.live(ADDRESSES[0])
+        met.node.puzzled = "no field 'x' of nodes\n"
+        uplink.watch((OTHER,), INTERVAL)
+        met.flush()
+        self.assertEqual(["refused 2: no field 'x' of nodes\\n"], self.eye.told)
+        for _ in range(3):
+            # More than it would have had for an answer.
+            self.reactor.advance(INTERVAL + commands.ANSWER_SECONDS - 0.1)
+            self.assertEqual({}, met.feed(a_feed(), number=1))
+        self.assertEqual(4, len(self.eye.seen))
+        self.assertFalse(met.node.ended)
+        met.node.puzzled = ""
+        self.assertEqual(3, uplink.watch((QUERY,), INTERVAL))
+        met.flush()
+        self.assertEqual({}, met.feed(a_feed()))
+        self.assertEqual(3, self.eye.seen[-1].number)
+
+    def test_refused_but_no_longer_wanted(self) -> None:
+        """It does not matter: what was asked since is awaited all the same."""
+        uplink, met = self.live(ADDRESSES[0], interval=100.0)
+        met.node.puzzled, met.node.puzzle = "no", 2
+        uplink.watch((OTHER,), 100.0)
+        uplink.watch((QUERY,), 100.0)
+        met.flush()
+        self.assertEqual(["refused 2: no"], self.eye.told)
+        self.reactor.advance(commands.ANSWER_SECONDS)
+        met.flush()
+        self.assertTrue(met.node.ended)
+
+    def test_refused_from_the_beginning(self) -> None:
+        """Nothing comes then, and the reason is the node's."""
+        self.start(ADDRESSES[0])
+        met = self.meet(puzzled="no view 'x'")
+        self.assertFalse(met.node.ended)
+        self.reactor.advance(commands.ANSWER_SECONDS)
+        met.flush()
+        self.assertTrue(met.node.ended)
+        self.assertEqual(
+            ["refused 1: no view 'x'", "tried 10.0.0.1:5800 (no view 'x')"],
+            self.eye.told,
+        )
+
+    def test_refused_after_the_end(self) -> None:
+        """Nobody is told any more."""
+        uplink, met = self.live(ADDRESSES[0])
+        met.node.puzzled = "no"
+        uplink.watch((OTHER,), INTERVAL)
+        uplink.stop()
+        met.flush()
+        self.assertEqual([], self.eye.told)
+
+
+class EndTests(LiveTestCase):
+    """What ends a link from our side."""
 
     def test_nothing_is_shown_after_stop(self) -> None:
         """The link is closed at once."""
@@ -433,12 +568,12 @@ class LiveTests(UplinkTestCase):
         """It neither passes for the node's nor makes us ask again without a pause."""
         _, met = self.live(ADDRESSES[0])
         self.eye.breaks = True
-        self.assertEqual("internal error", met.feed(a_frame()))
+        self.assertEqual("internal error", met.feed(a_feed()))
         self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
         self.assertEqual(["lost 10.0.0.1:5800 (internal error)"], self.eye.told)
         for _ in range(3):
             self.reactor.advance(4.0)
-            self.meet().feed(a_frame())
+            self.meet().feed(a_feed())
             self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
             self.assertEqual("tried 10.0.0.1:5800 (internal error)", self.eye.told[-1])
         self.reactor.advance(0)
@@ -478,9 +613,9 @@ class StopTests(UplinkTestCase):
     def test_by_the_viewer_within_its_own_turn(self) -> None:
         """A viewer that has had enough of a frame, or of trying, may say so itself."""
         uplink = self.start(ADDRESSES[0])
-        self.patch(self.eye, "shown", lambda frame, address: uplink.stop())
+        self.patch(self.eye, "shown", lambda *seen: uplink.stop())
         met = self.meet()
-        met.feed(a_frame())
+        met.feed(a_feed())
         self.assertTrue(met.node.ended)
         self.assertEqual([], self.reactor.getDelayedCalls())
         self.assertEqual([], self.eye.told)

@@ -7,12 +7,10 @@ its own, as a terminal window does, and read what an emulator shows.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import signal
-import struct
 import sys
 import termios
 import time
@@ -29,6 +27,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import tests
 from connmon.console.ansi import Depth, Painter
+from connmon.console.preferences import THEMES
 from connmon.console.terminal import (
     Process,
     Terminal,
@@ -44,15 +43,11 @@ from tests.console.fakes import (
     Emulator,
     FakeProcess,
     FakeReactor,
+    set_size,
 )
 
 PATIENCE = 30
 """Seconds after which what a test waits for will not come any more."""
-
-
-def set_size(fd: int, width: int, height: int) -> None:
-    """Give a pty a size, as a window does."""
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
 
 class ChoiceTests(SynchronousTestCase):
@@ -80,6 +75,38 @@ class ChoiceTests(SynchronousTestCase):
             ({"TERM": "xterm-256color", "NO_COLOR": ""}, Depth.MANY),
         ):
             self.assertIs(expected, depth(environ), environ)
+
+    def test_depth_as_it_is_asked_for(self) -> None:
+        """``--color`` first, then NO_COLOR, then the theme, then the terminal."""
+        plain = {"TERM": "xterm-256color"}
+        asked_not = {**plain, "NO_COLOR": "1"}
+        for environ, theme, color, expected in (
+            (plain, "sixteen", "auto", Depth.SIXTEEN),
+            (plain, "mono", "auto", Depth.MONO),
+            ({"TERM": "xterm"}, "many", "auto", Depth.MANY),
+            ({"TERM": "vt220"}, "sixteen", "auto", Depth.SIXTEEN),
+            (asked_not, "many", "auto", Depth.MONO),
+            (asked_not, "auto", "always", Depth.MANY),
+            (asked_not, "sixteen", "always", Depth.SIXTEEN),
+            ({"TERM": "vt220"}, "auto", "always", Depth.SIXTEEN),
+            (plain, "many", "never", Depth.MONO),
+            (plain, "auto", "never", Depth.MONO),
+        ):
+            found = depth(environ, theme, color)
+            self.assertIs(expected, found, (environ, theme, color))
+
+    def test_themes(self) -> None:
+        """Each that can be kept has colours of its own, but for ``auto``."""
+        found = {theme: depth({"TERM": "xterm"}, theme) for theme in THEMES}
+        self.assertEqual(
+            {
+                "auto": Depth.SIXTEEN,
+                "many": Depth.MANY,
+                "sixteen": Depth.SIXTEEN,
+                "mono": Depth.MONO,
+            },
+            found,
+        )
 
     def test_glyphs(self) -> None:
         """Only a UTF-8 locale has more than ASCII, and the first setting counts."""
@@ -399,6 +426,21 @@ class TerminalTests(SynchronousTestCase):
         stage.terminal.redraw()
         stage.shows("hello")
 
+    def test_repaint(self) -> None:
+        """Another painter draws everything anew, and takes its leave in the end."""
+        stage = Stage(self).run()
+        stage.shows("hello")
+        stage.emulator.feed(b"\x1b[1;1Hrubbish")
+        stage.terminal.repaint(Painter(Depth.MONO, ASCII, False))
+        stage.shows("hello")
+        before = len(stage.written)
+        stage.text = "next"
+        stage.draw()
+        stage.shows("next")
+        self.assertNotIn(b"2026", stage.written[before:])
+        stage.terminal.stop(0)
+        self.assertTrue(stage.given_back())
+
     def test_suspended(self) -> None:
         """While stopped the terminal is as found; afterwards all is drawn again."""
         stage = Stage(self).run()
@@ -620,11 +662,11 @@ class PtyTests(TestCase):
         yield session.until(session.up)
         rows = session.emulator.rows()
         self.assertTrue(rows[0].startswith("connmon default@node1"))
-        self.assertTrue(rows[3].startswith("hostname"))
+        self.assertTrue(rows[4].startswith("  HOST"))
         session.type(b"G")
-        yield session.says("10-28 of 28")
+        yield session.says("11-28 of 28")
         session.type(b"\x1b[5~")
-        yield session.says("1-19 of 28")
+        yield session.says("1-18 of 28")
         session.type(b"q")
         yield self.leaves(session, 0)
 
@@ -681,7 +723,7 @@ class PtyTests(TestCase):
         """The screen is left even if nothing but the interpreter's end sees to it."""
         session = self.start()
         yield session.until(session.up)
-        session.type(b"c")
+        session.type(b"z")
         yield self.leaves(session, 0)
         self.assertIn(b"status -1", session.output)
 

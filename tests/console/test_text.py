@@ -82,6 +82,24 @@ class CleanTests(SynchronousTestCase):
             self.assertTrue(cleaned.isascii())
 
 
+class GlyphsTests(SynchronousTestCase):
+    """The signs of a screen are such as ``clean`` leaves, each of one cell."""
+
+    def test_one_cell_each(self) -> None:
+        """A bar or a sparkline takes the cells that it has signs."""
+        for glyphs in (UNICODE, ASCII):
+            for signs in (glyphs.ellipsis, glyphs.strokes, glyphs.levels):
+                self.assertEqual(signs, clean(signs, glyphs=glyphs))
+                self.assertEqual(len(signs), width(signs))
+                self.assertEqual(len(signs), len(set(signs)))
+
+    def test_as_many_in_ascii(self) -> None:
+        """What stands in has as many levels, and a stroke for each stroke."""
+        self.assertEqual(3, len(UNICODE.strokes))
+        self.assertEqual(len(UNICODE.strokes), len(ASCII.strokes))
+        self.assertEqual(len(UNICODE.levels), len(ASCII.levels))
+
+
 class FitTests(SynchronousTestCase):
     """``fit`` fills exactly the cells it is given."""
 

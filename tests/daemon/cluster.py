@@ -14,8 +14,9 @@ from twisted.test.iosim import FakeTransport
 from connmon.config import Service, parse
 from connmon.daemon.intake import Node, NodeFactory
 from connmon.daemon.tap import join
-from connmon.model.summary import Frame, NodeRow
+from connmon.views.roster import NodeRow
 from tests.daemon.fakes import Talk
+from tests.looks import Look, look
 
 STEP = 0.25
 
@@ -226,14 +227,14 @@ class Network:
         talk.register(registration, process=process)
         return talk
 
-    def frame(self, place: str) -> Frame:
-        """The programs view of a node."""
+    def look(self, place: str) -> Look:
+        """What a node shows."""
         node = self.nodes[place]
-        return node.mesh.completed(node.board.frame(node.clock.seconds()))
+        return look(node.board, node.clock.seconds(), node.mesh.cluster)
 
     def row(self, place: str, name: str) -> NodeRow:
         """What a node shows of another."""
-        rows = [row for row in self.nodes[place].mesh.frame().nodes if row.node == name]
+        rows = [row for row in self.nodes[place].mesh.nodes() if row.node == name]
         return rows[0]
 
     def versions(self, place: str) -> dict[str, Any]:

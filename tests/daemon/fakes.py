@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -25,11 +26,14 @@ from connmon.model.records import (
     Maxima,
     Report,
 )
-from connmon.model.summary import Frame
+from connmon.views.frame import Frame
+from connmon.views.query import Query
 from connmon.wire import commands
-from connmon.wire.frames import decode_frame
+from connmon.wire.frames import decode_feed
 from connmon.wire.link import Link, refusal
+from connmon.wire.queries import encode_queries
 from connmon.wire.reports import encode_report
+from tests.looks import Look, look, seen
 
 
 def a_report(
@@ -54,12 +58,13 @@ def a_report(
 
 
 class Caller(Link):
-    """The other end of a node's link: it asks, and answers frames unless ``slow``."""
+    """The other end of a node's link: it asks, and answers feeds unless ``slow``."""
 
     def __init__(self) -> None:
         """Nothing was shown yet."""
         super().__init__()
-        self.frames: list[Frame] = []
+        #: The number and the frames of each feed.
+        self.feeds: list[tuple[int, tuple[Frame, ...]]] = []
         self.slow = False
         self.unanswered: list[Deferred[Any]] = []
         self.ended = 0
@@ -68,10 +73,20 @@ class Caller(Link):
         """Count the ends."""
         self.ended += 1
 
+    @property
+    def looks(self) -> list[Look]:
+        """The first frame of each feed, which is of the programs view."""
+        return [seen(frames[0]) for _, frames in self.feeds]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The number of each feed."""
+        return [number for number, _ in self.feeds]
+
     @commands.Feed.responder
-    def feed(self, payload: bytes, view: str) -> Any:
-        """Take a frame; answer it now or when the test does."""
-        self.frames.append(decode_frame(payload))
+    def feed(self, payload: bytes, number: int) -> Any:
+        """Take a feed; answer it now or when the test does."""
+        self.feeds.append((number, decode_feed(payload)))
         if not self.slow:
             return {}
         answer: Deferred[Any] = Deferred()
@@ -156,7 +171,7 @@ class Talk:
         """Greet, as this version does unless told otherwise."""
         arguments: dict[str, Any] = {
             "version": commands.VERSION,
-            "oldest": commands.OLDEST_VERSION,
+            "oldest": commands.OLDEST.get(role, commands.OLDEST_VERSION),
             "role": role,
             "service": "default",
             "software": "test",
@@ -179,9 +194,17 @@ class Talk:
         """Report."""
         return self.say(commands.Report, payload=payload)
 
-    def subscribe(self, interval: float = 2.0, view: str = commands.PROGRAMS) -> Any:
+    def subscribe(
+        self,
+        interval: float = 2.0,
+        queries: Sequence[Query] = (Query(),),
+        number: int = 1,
+    ) -> Any:
         """Ask for frames."""
-        return self.say(commands.Subscribe, view=view, interval=interval)
+        asked = encode_queries(queries)
+        return self.say(
+            commands.Subscribe, queries=asked, interval=interval, number=number
+        )
 
     def hang_up(self) -> None:
         """End the link from the other side."""
@@ -212,9 +235,9 @@ class NodeTestCase(SynchronousTestCase):
         self.assertEqual(set(), self.node.links)
         self.assertEqual({}, self.node.mismatched)
 
-    def frame(self) -> Frame:
-        """What the board shows now."""
-        return self.board.frame(self.clock.seconds())
+    def look(self) -> Look:
+        """What the node shows of its board now."""
+        return look(self.board, self.clock.seconds())
 
     def talk(
         self, host: str = "10.0.0.1", port: int = 5555, pid: int | None = None

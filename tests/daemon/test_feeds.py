@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -11,25 +12,36 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.daemon.feeds import Feeds, Subscription
-from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
+from connmon.daemon.feeds import MOST_PAUSE, SHARE, Feeds, Subscription
+from connmon.views.query import Query
+from connmon.views.schema import HOSTS, NODES, PROGRAMS
+from connmon.wire.commands import (
+    ANSWER_SECONDS,
+    MAX_FEED_SECONDS,
+    MIN_FEED_SECONDS,
+)
+
+THESE, THOSE = (Query(PROGRAMS), Query(NODES)), (Query(HOSTS),)
 
 
 class Console:
-    """Whom frames are shown to; it answers when told to, or at once."""
+    """Whom feeds are shown to; it answers when told to, or at once."""
 
     def __init__(self, clock: Clock, quick: bool) -> None:
         """Nothing was shown yet."""
         self._clock = clock
         self.quick = quick
         self.shown: list[float] = []
+        self.numbers: list[int] = []
         self.views: list[str] = []
         self.unanswered: list[Deferred[Any]] = []
 
-    def show(self, view: str, frame: bytes) -> Deferred[Any]:
-        """Note when a frame came, of which view; it says when it was made."""
-        assert frame.decode() == f"{view} {self._clock.seconds()}"
-        self.views.append(view)
+    def show(self, number: int, feed: bytes) -> Deferred[Any]:
+        """Note when a feed came, of which views; it says when it was made."""
+        views, _, made = feed.decode().rpartition(" ")
+        assert float(made) == self._clock.seconds()
+        self.numbers.append(number)
+        self.views.append(views)
         self.shown.append(self._clock.seconds())
         answer: Deferred[Any] = Deferred()
         self.unanswered.append(answer)
@@ -38,29 +50,30 @@ class Console:
         return answer
 
     def answer(self) -> None:
-        """Answer the frame."""
+        """Answer the feed."""
         self.unanswered.pop().callback({})
 
 
 class FeedsTests(SynchronousTestCase):
-    """One console, a clock, and frames that say when they were made."""
+    """One console, a clock, and feeds that say when they were made."""
 
     def setUp(self) -> None:
-        """A console that answers at once."""
+        """A console that answers at once, and a node that takes no time."""
         self.clock = Clock()
         self.console = Console(self.clock, quick=True)
+        #: How long it takes to make a feed.
+        self.takes = 0.0
 
-    def frame(self, view: str) -> bytes:
-        """What a view shows now: its name, and when that is."""
-        return f"{view} {self.clock.seconds()}".encode()
+    def made(self, queries: Sequence[Query]) -> bytes:
+        """What is true now: the views that are asked for, and when that is."""
+        self.clock.rightNow += self.takes
+        views = " ".join(each.view for each in queries)
+        return f"{views} {self.clock.seconds()!r}".encode()
 
     def subscribe(self, interval: float) -> Subscription:
-        """Begin to show frames."""
-        feeds = Feeds(
-            self.clock,
-            {view: partial(self.frame, view) for view in ("these", "those")},
-        )
-        return feeds.subscribe(self.console.show, "these", interval)
+        """Begin to show feeds."""
+        feeds = Feeds(self.clock, self.made)
+        return feeds.subscribe(self.console.show, THESE, interval, 1)
 
     def test_one_at_once_and_then_one_every_interval(self) -> None:
         """The first does not wait, and is not sent within the question's own turn."""
@@ -109,7 +122,7 @@ class FeedsTests(SynchronousTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_stop_before_the_first(self) -> None:
-        """Not even the first frame is sent then."""
+        """Not even the first feed is sent then."""
         self.subscribe(2.0).stop()
         self.clock.advance(9.0)
         self.assertEqual([], self.console.shown)
@@ -124,7 +137,7 @@ class FeedsTests(SynchronousTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_a_lost_link_is_the_end(self) -> None:
-        """A frame that cannot be sent is the last, without a word in the log."""
+        """A feed that cannot be sent is the last, without a word in the log."""
         self.console.quick = False
         self.subscribe(2.0)
         self.clock.advance(0.0)
@@ -142,44 +155,113 @@ class FeedsTests(SynchronousTestCase):
             subscription.stop()
 
     def test_another_pace_begins_at_once(self) -> None:
-        """A change is answered by a frame, and the old beat is forgotten."""
+        """A change is answered by a feed, and the old beat is forgotten."""
         subscription = self.subscribe(10.0)
         self.clock.pump([0.0, 3.0])
-        subscription.change("those", 1.0)
+        subscription.change(THOSE, 1.0, 2)
         self.clock.pump([0.0, 1.0, 1.0])
         self.assertEqual([0.0, 3.0, 4.0, 5.0], self.console.shown)
-        self.assertEqual(["these", *["those"] * 3], self.console.views)
+        self.assertEqual(["programs nodes", *["hosts"] * 3], self.console.views)
+        self.assertEqual([1, 2, 2, 2], self.console.numbers)
 
     def test_another_pace_waits_for_the_answer(self) -> None:
-        """A change does not put a second frame in flight."""
+        """A change does not put a second feed in flight."""
         self.console.quick = False
         subscription = self.subscribe(10.0)
         self.clock.advance(0.0)
         self.clock.advance(3.0)
-        subscription.change("those", 1.0)
+        subscription.change(THOSE, 1.0, 2)
         self.clock.advance(1.0)
         self.assertEqual([0.0], self.console.shown)
         self.console.answer()
         self.clock.advance(0.0)
         self.assertEqual([0.0, 4.0], self.console.shown)
+        self.assertEqual([1, 2], self.console.numbers)
+
+    def test_of_many_changes_the_last_is_answered(self) -> None:
+        """Whoever types in a filter is not sent what each letter of it found."""
+        self.console.quick = False
+        subscription = self.subscribe(10.0)
+        self.clock.advance(0.0)
+        for number in range(2, 9):
+            subscription.change(THOSE if number == 8 else THESE, 1.0, number)
+            self.clock.advance(0.01)
+        self.console.answer()
+        self.clock.advance(0.0)
+        self.assertEqual([1, 8], self.console.numbers)
+        self.assertEqual("hosts", self.console.views[-1])
 
     def test_nothing_follows_a_change_after_the_end(self) -> None:
         """Stopped is stopped."""
         subscription = self.subscribe(10.0)
         subscription.stop()
-        subscription.change("those", 1.0)
+        subscription.change(THOSE, 1.0, 2)
         self.assertEqual([], self.clock.getDelayedCalls())
+
+    def between(self, interval: float, takes: float, answers: float = 0.0) -> float:
+        """The seconds from the end of one feed to the beginning of the next."""
+        self.setUp()
+        self.console.quick = False
+        self.takes = takes
+        subscription = self.subscribe(interval)
+        for _ in range(5):
+            self.clock.advance(0.0)
+            self.clock.advance(answers)
+            self.console.answer()
+            self.clock.advance(max(self.next() - self.clock.seconds(), 0.0))
+        subscription.stop()
+        self.assertEqual(6, len(self.console.shown))
+        *_, one, other = self.console.shown
+        return other - takes - one
+
+    def next(self) -> float:
+        """When something happens next."""
+        (call,) = self.clock.getDelayedCalls()
+        return float(call.getTime())
+
+    def test_a_slow_feed_leaves_a_pause(self) -> None:
+        """So many times as long as it took, if that is longer than the interval."""
+        self.assertAlmostEqual(SHARE * 0.15, self.between(0.1, 0.15))
+        self.assertAlmostEqual(SHARE * 0.15, self.between(1.0, 0.15))
+
+    def test_a_very_slow_feed_leaves_one_that_a_console_can_stand(self) -> None:
+        """It would take the node for lost otherwise."""
+        self.assertAlmostEqual(MOST_PAUSE, self.between(0.1, 1.0))
+        self.assertAlmostEqual(MOST_PAUSE, self.between(0.1, 100.0))
+        self.assertLess(MOST_PAUSE, ANSWER_SECONDS)
+
+    def test_a_feed_that_is_quick_enough_keeps_its_beat(self) -> None:
+        """The interval is from beginning to beginning."""
+        self.assertAlmostEqual(1.96, self.between(2.0, 0.04))
+        self.assertAlmostEqual(59.0, self.between(60.0, 1.0))
+
+    def test_the_pause_is_none_of_the_console(self) -> None:
+        """The time it takes to answer is not the node's, and may be part of it."""
+        self.assertAlmostEqual(SHARE * 0.15, self.between(0.1, 0.15, answers=1.0))
+        self.assertAlmostEqual(3.0, self.between(0.1, 0.15, answers=3.0))
+
+    def test_a_change_does_not_wait_for_the_pause(self) -> None:
+        """Someone pressed a key."""
+        self.takes = 0.15
+        subscription = self.subscribe(0.1)
+        self.clock.advance(0.0)
+        self.clock.advance(0.5)
+        subscription.change(THOSE, 0.1, 2)
+        self.clock.advance(0.0)
+        self.assertEqual([1, 2], self.console.numbers)
 
     @given(
         st.floats(0.1, 5.0),
+        st.sampled_from([0.0, 0.01, 0.2, 3.0]),
         st.lists(st.tuples(st.floats(0.0, 7.0), st.booleans()), max_size=30),
     )
     def test_whatever_its_pace_a_console_is_not_overrun(
-        self, interval: float, steps: list[tuple[float, bool]]
+        self, interval: float, takes: float, steps: list[tuple[float, bool]]
     ) -> None:
-        """One in flight at most, and never more frames than the time has room for."""
+        """One in flight at most, and never more feeds than the time has room for."""
         self.setUp()
         self.console.quick = False
+        self.takes = takes
         subscription = self.subscribe(interval)
         for seconds, answers in steps:
             if answers and self.console.unanswered:
@@ -189,5 +271,8 @@ class FeedsTests(SynchronousTestCase):
             self.assertLessEqual(len(self.clock.getDelayedCalls()), 1)
             room = self.clock.seconds() / interval
             self.assertLessEqual(len(self.console.shown), room + 2)
+        for one, other in pairwise(self.console.shown):
+            pause = min(SHARE * takes, MOST_PAUSE)
+            self.assertGreaterEqual(other - takes - one, pause - 1e-6)
         subscription.stop()
         self.assertEqual([], self.clock.getDelayedCalls())

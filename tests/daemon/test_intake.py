@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.protocols.amp import AmpBox
@@ -13,11 +15,77 @@ from twisted.protocols.amp import AmpBox
 from connmon import __version__
 from connmon.daemon.credentials import Credentials
 from connmon.daemon.intake import NodeLink
-from connmon.model.records import Identity
-from connmon.model.summary import Gauge
+from connmon.errors import QueryError
+from connmon.model.histogram import BUCKETS, Histogram
+from connmon.model.records import (
+    DETACHED,
+    IDLE,
+    MOST,
+    OUT,
+    ConnectionRecord,
+    Counters,
+    Identity,
+    Maxima,
+    PoolFacts,
+    PoolRecord,
+    Report,
+)
+from connmon.views.frame import Frame, Gauge
+from connmon.views.query import WHOLE, Query
+from connmon.views.schema import CHECKOUTS, EVENTS, NODES, PROGRAMS, VIEWS
 from connmon.wire import commands
-from connmon.wire.reports import decode_report
+from connmon.wire.queries import encode_queries
+from connmon.wire.reports import decode_report, encode_report
 from tests.daemon.fakes import BareTransport, NodeTestCase, Talk, a_report
+
+FAR = 1.7e308
+"""A time that no clock shows, nearly the largest number there is."""
+
+PLACES = st.integers(0, 9) | st.just(MOST)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(0, 9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["ctl1", "nova-api", "p1", "last", "out", ""]),
+)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    """A query that some console might have, and few of which are not understood."""
+    view = draw(st.sampled_from([*VIEWS.values()]))
+    names = st.sampled_from([each.name for each in view.fields])
+    numbers = [each.name for each in view.fields if each.kind.is_number]
+    term = st.one_of(
+        st.sampled_from(["ctl", "!out", '"a b"', "-p", ""]),
+        st.builds("{}{}".format, names, st.sampled_from(["=-", "!=-"])),
+        st.builds(
+            "{}{}".format, st.sampled_from(numbers), st.sampled_from([">1", "<=8"])
+        ),
+    )
+    few = st.lists(term, max_size=2).map(tuple)
+    order = st.builds("{}{}".format, st.sampled_from(["", "-"]), names)
+    known = Query(
+        view.name,
+        scope=draw(st.lists(st.tuples(names, VALUES), max_size=2).map(tuple)),
+        where=draw(few),
+        busy=draw(st.booleans()),
+        sort=draw(st.just("") | order),
+        alerts_first=draw(st.booleans()),
+        tree=draw(st.booleans()),
+        fields=draw(st.lists(names, max_size=4).map(tuple)),
+        first=draw(PLACES),
+        limit=draw(st.just(WHOLE) | PLACES),
+        anchor=draw(st.none() | st.lists(VALUES, max_size=3).map(tuple)),
+        line=draw(PLACES),
+        find=draw(term),
+        find_step=draw(st.sampled_from([1, -1])),
+    )
+    odd: dict[str, Any] = draw(
+        st.sampled_from([{}] * 9 + [{"view": "queues"}, {"sort": "moods"}])
+    )
+    return replace(known, **odd)
 
 
 class GreetingTests(NodeTestCase):
@@ -50,17 +118,26 @@ class GreetingTests(NodeTestCase):
 
     def test_no_version_in_common_is_refused(self) -> None:
         """Both too new and too old are told which versions are spoken here."""
-        for version, oldest in ((9, 2), (0, 0)):
+        for version, oldest in ((9, 3), (0, 0)):
             talk = self.talk()
             told = talk.hello(version=version, oldest=oldest)
             self.assertEqual(
-                f"protocol versions {oldest} to {version} offered, 1 to 1 spoken here",
+                f"protocol versions {oldest} to {version} offered, 1 to 2 spoken here",
                 told,
             )
             self.assertFalse(talk.is_open)
             self.assertEqual(
                 [f"link from 10.0.0.1:5555 closed: refused, {told}"], self.logged()
             )
+
+    def test_an_older_console_is_refused(self) -> None:
+        """What it would be shown it could not read; an older client is welcome."""
+        talk = self.talk()
+        told = talk.hello(commands.CONSOLE, version=1, oldest=1)
+        self.assertEqual("protocol versions 1 to 1 offered, 2 to 2 spoken here", told)
+        self.assertFalse(talk.is_open)
+        self.assertEqual(1, self.talk().hello(version=1, oldest=1)["version"])
+        self.logged()
 
     def test_the_error_of_a_refusal_has_its_code(self) -> None:
         """Other programs go by the code, people by the text."""
@@ -161,7 +238,7 @@ class ClientTests(NodeTestCase):
         self.assertEqual(
             {"whole": False, "interval": 1.0}, talk.report(a_report(out=2, idle=3))
         )
-        (row,) = self.frame().programs
+        (row,) = self.look().programs
         self.assertEqual(
             ("ctl1", "nova-api", True, 1, 5, 2),
             (row.hostname, row.progname, row.connected, row.nproc, row.conn, row.ckout),
@@ -194,10 +271,10 @@ class ClientTests(NodeTestCase):
         talk = self.client()
         talk.report(a_report(out=2))
         talk.hang_up()
-        frame = self.frame()
-        self.assertEqual(Gauge(0, 1), frame.processes)
-        self.assertEqual(Gauge(0, 2), frame.checkouts)
-        self.assertFalse(frame.programs[0].connected)
+        look = self.look()
+        self.assertEqual(Gauge(0, 1), look.processes)
+        self.assertEqual(Gauge(0, 2), look.checkouts)
+        self.assertFalse(look.programs[0].connected)
 
     def test_silence_closes_the_link_and_makes_the_process_gone(self) -> None:
         """75 seconds without a word are the end."""
@@ -206,10 +283,10 @@ class ClientTests(NodeTestCase):
         self.logged()
         self.pass_time(commands.SILENCE_SECONDS - 0.1)
         self.assertTrue(talk.is_open)
-        self.assertEqual(1, self.frame().processes.current)
+        self.assertEqual(1, self.look().processes.current)
         self.pass_time(0.2)
         self.assertFalse(talk.is_open)
-        self.assertEqual(0, self.frame().processes.current)
+        self.assertEqual(0, self.look().processes.current)
         self.assertEqual(
             ["client ctl1 nova-api[42] left: silent for 75 seconds"], self.logged()
         )
@@ -230,10 +307,10 @@ class ClientTests(NodeTestCase):
         talk.report(a_report(0, out=3))
         gap = talk.report(a_report(2, base=1, out=9))
         self.assertEqual({"whole": True, "interval": 1.0}, gap)
-        self.assertEqual(3, self.frame().checkouts.current)
+        self.assertEqual(3, self.look().checkouts.current)
         whole = talk.report(a_report(3, out=4))
         self.assertEqual({"whole": False, "interval": 1.0}, whole)
-        self.assertEqual(4, self.frame().checkouts.current)
+        self.assertEqual(4, self.look().checkouts.current)
 
     def test_a_registration_that_is_not_newer_is_superseded(self) -> None:
         """The code tells the process that another link of its own replaced this one."""
@@ -265,8 +342,8 @@ class ClientTests(NodeTestCase):
         new.report(a_report(out=2))
         self.logged()
         old.hang_up()
-        self.assertEqual(Gauge(1, 1), self.frame().processes)
-        self.assertEqual(2, self.frame().checkouts.current)
+        self.assertEqual(Gauge(1, 1), self.look().processes)
+        self.assertEqual(2, self.look().checkouts.current)
         self.assertEqual(
             ["client ctl1 nova-api[42] left an older link: closed its link"],
             self.logged(),
@@ -283,7 +360,7 @@ class ClientTests(NodeTestCase):
         )
         self.assertFalse(old.is_open)
         self.assertTrue(new.is_open)
-        self.assertEqual(2, self.frame().checkouts.current)
+        self.assertEqual(2, self.look().checkouts.current)
         self.assertEqual(
             [
                 (
@@ -298,7 +375,7 @@ class ClientTests(NodeTestCase):
         """The greeting's tighter limit ends with it."""
         talk = self.client()
         talk.report(a_report(idle=5000))
-        self.assertEqual(5000, self.frame().connections.current)
+        self.assertEqual(5000, self.look().connections.current)
 
     def test_a_repeated_report_closes_the_link(self) -> None:
         """A sequence number is used once."""
@@ -310,21 +387,29 @@ class ClientTests(NodeTestCase):
     def test_a_process_that_never_reported_leaves_no_row(self) -> None:
         """A registration alone is not worth remembering."""
         self.client().hang_up()
-        self.assertEqual((), self.frame().programs)
+        self.assertEqual((), self.look().programs)
 
 
 class ConsoleTests(NodeTestCase):
     """What a console gets."""
 
+    def ask(self, console: Talk, *queries: Query) -> tuple[Frame, ...]:
+        """What queries are answered with."""
+        self.assertEqual({}, console.subscribe(60.0, queries, 7))
+        self.pass_time(0)
+        number, frames = console.caller.feeds[-1]
+        self.assertEqual(7, number)
+        return frames
+
     def test_a_frame_at_once_and_then_at_its_pace(self) -> None:
         """Hello and Subscribe are followed by frames of what is true then."""
         console = self.console()
         self.assertEqual({}, console.subscribe(2.0))
-        self.assertEqual(1, len(console.caller.frames))
+        self.assertEqual(1, len(console.caller.looks))
         self.client().report(a_report(out=2))
         self.pass_time(2.0)
         self.assertEqual(
-            [0, 2], [each.checkouts.current for each in console.caller.frames]
+            [0, 2], [each.checkouts.current for each in console.caller.looks]
         )
 
     def test_consoles_are_not_bound_to_speak(self) -> None:
@@ -335,26 +420,28 @@ class ConsoleTests(NodeTestCase):
         self.assertTrue(console.is_open)
 
     def test_a_second_subscription_replaces_the_first(self) -> None:
-        """It begins at once, at its own pace."""
+        """It begins at once, at its own pace; each feed says which one it answers."""
         console = self.console()
-        console.subscribe(10.0)
-        console.subscribe(1.0)
-        self.assertEqual(2, len(console.caller.frames))
+        console.subscribe(10.0, number=4)
+        console.subscribe(1.0, [Query(NODES)], number=9)
+        self.assertEqual([4, 9], console.caller.numbers)
         for _ in range(10):
             self.pass_time(1.0)
-        self.assertEqual(12, len(console.caller.frames))
+        self.assertEqual([4, *[9] * 11], console.caller.numbers)
+        views = [frames[0].view for _, frames in console.caller.feeds]
+        self.assertEqual([PROGRAMS, *[NODES] * 11], views)
 
     def test_many_subscriptions_are_still_one_unanswered_frame(self) -> None:
         """A console that asks without answering is not sent more and more."""
         console = self.console()
         console.caller.slow = True
-        for _ in range(5):
-            console.subscribe(1.0)
+        for number in range(5):
+            console.subscribe(1.0, number=number)
             self.pass_time(1.0)
-        self.assertEqual(1, len(console.caller.frames))
+        self.assertEqual([0], console.caller.numbers)
         console.caller.unanswered.pop().callback({})
         self.pass_time(0)
-        self.assertEqual(2, len(console.caller.frames))
+        self.assertEqual([0, 4], console.caller.numbers)
 
     def test_coming_and_going_is_logged(self) -> None:
         """One line each; nothing is sent to a console that left."""
@@ -379,7 +466,192 @@ class ConsoleTests(NodeTestCase):
             self.board.reported(process.process, 1, report, 0.0)
         console = self.console()
         console.subscribe()
-        self.assertEqual([self.frame()], console.caller.frames)
+        self.assertEqual([self.look()], console.caller.looks)
+        self.assertEqual(700, len(self.look().programs))
+
+    def test_each_query_has_its_frame(self) -> None:
+        """In their order, all of one moment and with one head."""
+        self.client().report(a_report(out=2))
+        queries = [Query(view) for view in (NODES, PROGRAMS, CHECKOUTS, NODES)]
+        frames = self.ask(self.console(), *queries)
+        self.assertEqual(
+            [each.view for each in queries], [each.view for each in frames]
+        )
+        self.assertEqual([1, 1, 2, 1], [each.count for each in frames])
+        self.assertEqual(frames[0], frames[3])
+        self.assertEqual({frames[0].head}, {each.head for each in frames})
+        self.assertEqual(Gauge(2, 2), frames[0].head.checkouts)
+
+    def test_every_view_is_shown(self) -> None:
+        """With all of its fields, to whoever asks for none of them."""
+        self.client().report(a_report(out=1))
+        queries = [Query(view) for view in VIEWS]
+        frames = self.ask(self.console(), *queries)
+        self.assertEqual(list(VIEWS), [each.view for each in frames])
+        for frame in frames:
+            names = tuple(each.name for each in VIEWS[frame.view].fields)
+            self.assertEqual(names, frame.fields)
+
+    def test_what_happened_is_shown(self) -> None:
+        """The newest first, each with its age then."""
+        journal, console = self.node.mesh._journal, self.console()
+        for text in ("this", "and that"):
+            self.pass_time(5.0)
+            journal.note(text, self.clock.seconds())
+        self.pass_time(2.0)
+        query = Query(EVENTS, fields=("age_seconds", "node", "text"))
+        (frame,) = self.ask(console, query)
+        shown = [dict(zip(frame.fields, row, strict=True)) for row in frame.rows]
+        self.assertEqual(
+            [(2.0, "node1", "and that"), (7.0, "node1", "this")],
+            [(row["age_seconds"], row["node"], row["text"]) for row in shown],
+        )
+
+    def test_what_a_query_says_is_heard(self) -> None:
+        """Which fields of which rows, in which order, and which of these."""
+        for token, out in (("p1", 1), ("p2", 3), ("p3", 2), ("p4", 0)):
+            talk = self.talk()
+            talk.hello()
+            talk.register(process=token, program=token)
+            talk.report(a_report(out=out))
+        query = Query(
+            where=("ckout>0",),
+            sort="-ckout",
+            fields=("ckout", "what another version knows"),
+            first=1,
+            limit=1,
+        )
+        (frame,) = self.ask(self.console(), query)
+        self.assertEqual(("hostname", "progname", "ckout"), frame.fields)
+        self.assertEqual((("ctl1", "p3", 2),), frame.rows)
+        self.assertEqual((1, 3, 4), (frame.first, frame.count, frame.total))
+
+    def test_whatever_a_process_says_consoles_are_shown(self) -> None:
+        """Numbers that cannot be are told as they can be, and cost no console."""
+        console = self.console()
+        for token, report in enumerate(absurd_reports()):
+            for _ in range(2):
+                talk = self.client(f"{token}.{len(self.talks)}")
+                verdict = talk.report(encode_report(report))
+                self.assertEqual({"whole": False, "interval": 1.0}, verdict)
+            self.ask(console, *(Query(view) for view in VIEWS))
+        self.pass_time(60.0)
+        self.assertTrue(console.is_open)
+        self.assertEqual(Gauge(18, 18), console.caller.feeds[-1][1][0].head.processes)
+
+    def refused(self, console: Talk, *queries: Query) -> str:
+        """Why queries are not answered: by the error, and by nothing else."""
+        caught: list[Any] = []
+        console.caller.callRemote(
+            commands.Subscribe, queries=encode_queries(queries), interval=0.5, number=2
+        ).addErrback(caught.append)
+        console.pump.flush()
+        (failure,) = caught
+        self.assertIs(QueryError, failure.type)
+        self.assertTrue(console.is_open)
+        return str(failure.value)
+
+    def test_a_query_that_cannot_be_asked_is_refused_in_words(self) -> None:
+        """Of a newer version, or mistyped: the console goes on, and may ask again."""
+        console = self.console()
+        self.logged()
+        for query, words in (
+            (Query("queues"), "no view 'queues', expected programs, "),
+            (Query("Programs"), "no view 'Programs', expected programs, "),
+            (Query(""), "no view '', expected programs, "),
+            (Query(sort="moods"), "no field 'moods' of programs"),
+            (Query(sort="-pid"), "no field 'pid' of programs"),
+            (Query(where=("mood:bad",)), "mood:bad"),
+            (Query(where=("ckout>1", "ckout>many")), "ckout>many"),
+            (Query(find='"never ended'), '"never ended'),
+            (Query(NODES, where=("ckout>1",)), "ckout>1"),
+            (Query(where=("x" * 1001,)), "1001 characters"),
+        ):
+            self.assertIn(words, self.refused(console, query))
+        self.pass_time(60.0)
+        self.assertEqual([], console.caller.feeds)
+        self.assertEqual([], self.logged())
+        self.assertEqual(PROGRAMS, self.ask(console, Query())[0].view)
+
+    def test_what_was_asked_before_goes_on_after_a_refusal(self) -> None:
+        """As it was, and no part of what was refused is answered."""
+        console = self.console()
+        console.subscribe(2.0, [Query(NODES)], number=1)
+        self.pass_time(0.5)
+        self.refused(console, Query(), Query("queues"))
+        for _ in range(8):
+            self.pass_time(0.5)
+        self.assertEqual([1, 1, 1], console.caller.numbers)
+        self.assertEqual([1, 1, 1], [len(frames) for _, frames in console.caller.feeds])
+        self.assertEqual(NODES, console.caller.feeds[-1][1][0].view)
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(queries(), min_size=1, max_size=3))
+    def test_a_query_is_answered_or_refused_in_words(self, asked: list[Query]) -> None:
+        """Whatever it asks, of whatever processes, the console is not left waiting."""
+        if not self.talks:
+            for number, report in enumerate(absurd_reports()):
+                self.client(f"p{number}").report(encode_report(report))
+            self.client("last").report(a_report(out=3, idle=2))
+            self.console()
+        console = self.talks[-1]
+        before = len(console.caller.feeds)
+        told = console.subscribe(60.0, asked, 3)
+        self.assertTrue(console.is_open, told)
+        if told != {}:
+            self.assertIsInstance(told, str)
+            self.assertEqual(before, len(console.caller.feeds))
+            return
+        self.pass_time(0)
+        ((number, frames),) = console.caller.feeds[before:]
+        self.assertEqual(3, number)
+        for query, frame in zip(asked, frames, strict=True):
+            self.assertEqual(query.view, frame.view)
+            self.assertLessEqual(frame.count, frame.total + frame.count * query.tree)
+            if query.limit != WHOLE:
+                self.assertLessEqual(len(frame.rows), query.limit)
+
+    def test_a_refusal_while_a_feed_is_unanswered(self) -> None:
+        """It changes nothing of that either."""
+        console = self.console()
+        console.caller.slow = True
+        console.subscribe(2.0, number=1)
+        self.refused(console, Query("queues"))
+        self.pass_time(2.0)
+        self.assertEqual([1], console.caller.numbers)
+        console.caller.unanswered.pop().callback({})
+        self.pass_time(0)
+        self.assertEqual([1, 1], console.caller.numbers)
+
+
+def absurd_reports() -> Iterator[Report]:
+    """First words of processes, of which none can be true."""
+    counts = Histogram((MOST,) * BUCKETS, -FAR)
+    for clock in (-FAR, 0.0, FAR):
+        for since in (-FAR, 0.0, FAR):
+            connections = tuple(
+                ConnectionRecord(number, 1, state, since, -since, MOST, "")
+                for number, state in enumerate((OUT, OUT, IDLE, DETACHED))
+            )
+            pool = PoolRecord(
+                1,
+                PoolFacts("", "", MOST, MOST, -since, since, True),
+                Counters(*[MOST] * 10),
+                Maxima(MOST, MOST),
+                counts,
+                counts,
+            )
+            yield Report(
+                MOST,
+                None,
+                clock,
+                since,
+                Counters(*[MOST] * 10),
+                Maxima(MOST, MOST),
+                (pool, pool._replace(id=2, facts=PoolFacts("", "", 1, 0, -1.0, -1.0))),
+                connections,
+                began=-since,
+            )
 
 
 class MistakeTests(NodeTestCase):
@@ -401,7 +673,7 @@ class MistakeTests(NodeTestCase):
             {"whole": False, "interval": 1.0}, other.report(a_report(1, out=2))
         )
         looker.subscribe()
-        self.assertEqual(2, looker.caller.frames[-1].checkouts.current)
+        self.assertEqual(2, looker.caller.looks[-1].checkouts.current)
 
     def greeted(self) -> Talk:
         """A client that has greeted."""
@@ -470,12 +742,64 @@ class MistakeTests(NodeTestCase):
             lambda talk: talk.register(),
         )
 
-    def test_an_unknown_view(self) -> None:
-        """Only the views of the specification are shown."""
+    def test_queries_that_are_none(self) -> None:
+        """Not in words but in bytes: that is no mistake of whoever looks on."""
+        good = msgpack.unpackb(encode_queries([Query()]))
+
+        def changed(place: int, value: Any) -> bytes:
+            (query,) = good[1]
+            packed: bytes = msgpack.packb(
+                [1, [[*query[:place], value, *query[place + 1 :]]]]
+            )
+            return packed
+
+        for queries, words in (
+            (b"", "a payload that is not msgpack (Unpack failed: incomplete input)"),
+            (msgpack.packb([2, good[1]]), "a payload of format 2, expected 1"),
+            (msgpack.packb([1]), "expected an array of 2 fields or more"),
+            (msgpack.packb([1, []]), "expected 1 to 16 queries"),
+            (msgpack.packb([1, good[1] * 17]), "expected 1 to 16 queries"),
+            (msgpack.packb([1, [good[1][0][:13]]]), "expected an array of 14 fields"),
+            (changed(0, 7), "expected text of at most 1024 characters"),
+            (changed(3, 1), "a flag that is neither true nor false"),
+            (changed(8, -1), "expected a whole number, not negative"),
+        ):
+            self.check_console(words, queries=queries)
+
+    def test_other_arguments_of_a_subscription(self) -> None:
+        """Each is needed, and is what it is said to be."""
+        self.check_console(
+            "Subscribe: a number that is none, or out of range", number=-1
+        )
+        self.check_console("Subscribe: a duration of -1.0 seconds", interval=-1.0)
+        self.check_console(
+            "Subscribe: a duration of nan seconds", interval=float("nan")
+        )
+
+    def check_console(self, words: str, **changes: Any) -> None:
+        """A console that subscribes so is told the words, and hung up on."""
+        talk = self.console()
+        talk.subscribe(60.0)
+        self.logged()
+        arguments = {"queries": encode_queries([Query()]), "interval": 1.0, "number": 2}
+        told = talk.say(commands.Subscribe, **{**arguments, **changes})
+        self.assertIn(words, told)
+        self.assertFalse(talk.is_open)
+        self.assertEqual([f"console 10.0.0.9:5555 left: {told}"], self.logged())
+        self.assertEqual([1], talk.caller.numbers)
+
+    def test_a_subscription_of_a_console_before_this_protocol(self) -> None:
+        """It asked for a view, and is told what is lacking."""
+
+        def subscribe(talk: Talk) -> None:
+            box = AmpBox(_command=b"Subscribe", _ask=b"9", view=b"nodes", interval=b"1")
+            talk.end.dataReceived(box.serialize())
+            talk.pump.flush()
+
         self.check(
-            "console 10.0.0.9:5555 left: no view 'pools'",
+            "console 10.0.0.9:5555 left: Subscribe: no argument b'queries'",
             self.console,
-            lambda talk: talk.subscribe(view="pools"),
+            subscribe,
         )
 
     def test_a_bad_payload(self) -> None:
@@ -561,7 +885,7 @@ class MistakeTests(NodeTestCase):
             ],
             self.logged(),
         )
-        self.assertEqual(0, self.frame().processes.current)
+        self.assertEqual(0, self.look().processes.current)
 
     @settings(max_examples=60, deadline=None)
     @given(
@@ -582,12 +906,23 @@ class MistakeTests(NodeTestCase):
                             "pid",
                             "registration",
                             "payload",
-                            "view",
+                            "queries",
                             "interval",
+                            "number",
                         ]
                     ),
                     st.sampled_from(
-                        [b"1", b"-1", b"nan", b"", b"client", b"console", b"\xff"]
+                        [
+                            b"1",
+                            b"-1",
+                            b"nan",
+                            b"",
+                            b"client",
+                            b"console",
+                            b"\xff",
+                            encode_queries([Query(), Query(NODES)]),
+                            encode_queries([Query("queues")]),
+                        ]
                     ),
                 ),
             ),
@@ -608,7 +943,7 @@ class MistakeTests(NodeTestCase):
         if transport.connected:
             transport.loseConnection()
         self.assertEqual([], self.clock.getDelayedCalls())
-        self.assertEqual(0, self.frame().processes.current)
+        self.assertEqual(0, self.look().processes.current)
         self.assertEqual(0, len(self.flushLoggedErrors()))
 
     def test_an_ipv6_address_is_logged_in_brackets(self) -> None:
@@ -672,7 +1007,7 @@ class UnixTests(NodeTestCase):
         noted = {"p1": Credentials(self.own, 1000, 100)}
         self.assertEqual(noted, self.node.mismatched)
         talk.report(a_report(out=1))
-        self.assertEqual(Gauge(1, 1), self.frame().processes)
+        self.assertEqual(Gauge(1, 1), self.look().processes)
         self.assertEqual(noted, self.node.mismatched)
         talk.hang_up()
         self.assertEqual({}, self.node.mismatched)

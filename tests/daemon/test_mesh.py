@@ -13,11 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__
 from connmon.daemon.mesh import SWEEP_SECONDS
 from connmon.model.records import Counters
-from connmon.model.summary import REFUSED, STALE, UNREACHABLE, UP
+from connmon.views.query import Query
+from connmon.views.roster import REFUSED, STALE, UNREACHABLE, UP
+from connmon.views.schema import NODES
 from connmon.wire import commands
 from connmon.wire.reports import decode_report, encode_report
 from tests.daemon.cluster import Network, service
-from tests.daemon.fakes import a_report
+from tests.daemon.fakes import Talk, a_report
 
 ALL = ("a", "b", "c")
 
@@ -50,8 +52,8 @@ class MeshTestCase(SynchronousTestCase):
 
     def shown(self, *places: str) -> list[tuple[int, int, int]]:
         """Of each node, the processes, those checked out, and the stale ones."""
-        frames = [self.network.frame(place) for place in places or ALL]
-        return [(f.processes.current, f.checkouts.current, f.stale) for f in frames]
+        looks = [self.network.look(place) for place in places or ALL]
+        return [(a.processes.current, a.checkouts.current, a.stale) for a in looks]
 
 
 class SharingTests(MeshTestCase):
@@ -119,9 +121,9 @@ class SharingTests(MeshTestCase):
         self.network.start("a", self.service)
         self.network.pass_time(8.0)
         self.assertEqual([(1, 0, 0)] * 3, self.shown())
-        (row,) = self.network.frame("a").programs
+        (row,) = self.network.look("a").programs
         self.assertEqual((7, 7), (row.maxconn, row.maxckout))
-        self.assertEqual(7, self.network.frame("a").checkouts.maximum)
+        self.assertEqual(7, self.network.look("a").checkouts.maximum)
         heads = {
             place: self.network.nodes[place].mesh._journal.heads() for place in ALL
         }
@@ -147,7 +149,7 @@ class SharingTests(MeshTestCase):
             )
             self.network.pass_time(1.0)
         for place in ALL:
-            (row,) = self.network.frame(place).programs
+            (row,) = self.network.look(place).programs
             self.assertAlmostEqual(40.0, row.ckoutpersec or 0.0, places=0, msg=place)
             node = self.network.nodes[place]
             record = node.board.record("p1", node.clock.seconds())
@@ -189,15 +191,35 @@ class FailureTests(MeshTestCase):
         self.assertEqual([(1, 2, 0)] * 2, self.shown("b", "c"))
         self.network.pass_time(6.0)
         self.assertEqual([(1, 2, 1)] * 2, self.shown("b", "c"))
-        (row,) = self.network.frame("b").programs
+        (row,) = self.network.look("b").programs
         self.assertEqual(1, row.stale)
         self.assertTrue(6.0 <= (row.stale_seconds or 0.0) < 7.1, row)
-        frame = self.network.frame("b")
-        self.assertEqual((2, 3, ("a",)), (frame.nodes_up, frame.nodes, frame.down))
+        look = self.network.look("b")
+        self.assertEqual((2, 3, ("a",)), (look.nodes_up, look.nodes, look.down))
         self.assertEqual(UNREACHABLE, self.network.row("b", "a").state)
         self.network.pass_time(62.0)
         self.assertEqual([(0, 0, 0)] * 2, self.shown("b", "c"))
         self.assertTrue(self.logged("gave up 1 processes of a, not heard"))
+
+    def test_consoles_are_told_who_is_down(self) -> None:
+        """In the head of each frame, and in the rows of the nodes."""
+        console = Talk(self.network.nodes["b"], self.clock, "10.0.0.9", 5555)
+        console.hello(commands.CONSOLE)
+        console.subscribe(3600.0)
+        self.network.kill("c")
+        self.network.kill("a")
+        self.network.pass_time(6.0)
+        console.subscribe(3600.0, [Query(NODES, fields=("state",))], 2)
+        heads = [frames[0].head for _, frames in console.caller.feeds]
+        self.assertEqual(
+            [(3, 3, ()), (1, 3, ("a", "c"))],
+            [(head.nodes_up, head.nodes, head.down) for head in heads],
+        )
+        _, (frame,) = console.caller.feeds[-1]
+        states = [(row[0], row[2]) for row in frame.rows]
+        self.assertEqual(("node", "address", "state"), frame.fields)
+        self.assertEqual([("a", UNREACHABLE), ("b", UP), ("c", UNREACHABLE)], states)
+        console.hang_up()
 
     def test_two_far_apart_do_not_keep_a_dead_node_alive_between_them(self) -> None:
         """What each has of it from the other is as old as it was, and the way long."""
@@ -317,7 +339,6 @@ class RemarkTests(MeshTestCase):
         self.assertEqual((UP, "", ()), (row.state, row.reason, row.remarks))
         self.assertEqual((1, 0), (row.clients, row.consoles))
         self.assertLess(row.agreed_seconds or 99.0, 3.0)
-        self.assertEqual(commands.VERSION, 1)
         self.assertGreater(min(row.bytes_sent, row.messages_received), 10)
         own = self.network.row("a", "a")
         self.assertEqual((UP, 0, None), (own.state, own.clients, own.agreed_seconds))
@@ -338,14 +359,14 @@ class RemarkTests(MeshTestCase):
 
     def test_no_protocol_version_in_common_is_refused_in_one_line(self) -> None:
         """On both sides, with what each of them speaks."""
-        self.patch(commands, "OLDEST_VERSION", commands.VERSION + 1)
+        self.patch(commands, "OLDEST", {commands.PEER: commands.VERSION + 1})
         for name in ("a", "b"):
             self.network.start(name, service("a", "b"))
         self.network.pass_time(60.0)
         for one, other in ("ab", "ba"):
             row = self.network.row(one, other)
             self.assertEqual(REFUSED, row.state)
-            self.assertIn("protocol versions 2 to 1 offered", row.reason)
+            self.assertIn("protocol versions 3 to 2 offered", row.reason)
             self.assertEqual(1, len(self.logged(f"node {other} is refused: protocol")))
         # And each says once whom it refused.
         self.assertEqual(2, len(self.logged("closed: refused, protocol versions")))

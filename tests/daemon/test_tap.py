@@ -313,8 +313,8 @@ class RunningTests(WithFiles):
         self.assertEqual(("one", "a"), (answer["service"], answer["node"]))
         self.assertEqual(16, len(answer["incarnation"]))
         talk.subscribe()
-        (frame,) = talk.caller.frames
-        self.assertEqual(("one", "a"), (frame.service, frame.node))
+        (look,) = talk.caller.looks
+        self.assertEqual(("one", "a"), (look.service, look.node))
         talk.hang_up()
 
     def test_each_start_is_another_incarnation(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -14,18 +16,24 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import OutOfTurn
 from connmon.model.board import GONE_AFTER, Board, Verdict
+from connmon.model.extent import Program
+from connmon.model.figures import Figures
+from connmon.model.histogram import Histogram
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import (
     IDLE,
+    MOST,
     OUT,
     ConnectionRecord,
     Counters,
     Identity,
     Maxima,
     PoolFacts,
+    PoolRecord,
     Report,
 )
-from connmon.model.summary import Gauge, ProgramRow
+from connmon.views.frame import Gauge
+from tests.looks import Look, ProgramRow, look
 from tests.model.marks import give, take
 
 
@@ -78,12 +86,16 @@ class BoardTests(SynchronousTestCase):
         return self.board.reported(identity.process, 1, first, now)
 
     def row(self, now: float = 0.0, number: int = 0) -> ProgramRow:
-        """One row of the frame."""
-        return self.board.frame(now).programs[number]
+        """One row of what is shown."""
+        return self.look(now).programs[number]
+
+    def look(self, now: float = 0.0) -> Look:
+        """What is shown of the board."""
+        return look(self.board, now)
 
     def test_knows_nothing_at_first(self) -> None:
         """An empty board is a frame of zeros without rows."""
-        frame = self.board.frame(0.0)
+        frame = self.look()
         self.assertEqual((), frame.programs)
         self.assertEqual(Gauge(0, 0), frame.hosts)
         self.assertIsNone(frame.per_second)
@@ -91,12 +103,12 @@ class BoardTests(SynchronousTestCase):
     def test_a_process_counts_from_its_first_report(self) -> None:
         """A registration alone shows nothing."""
         self.board.registered(who(), 1)
-        self.assertEqual((), self.board.frame(0.0).programs)
+        self.assertEqual((), self.look().programs)
         self.board.reported("p1", 1, report(0, out=2, idle=3), 0.0)
         self.assertEqual(
             ProgramRow("h1", "api", True, 1, 5, 2, 1, 5, 2, None), self.row()
         )
-        frame = self.board.frame(0.0)
+        frame = self.look()
         self.assertEqual(
             (Gauge(1, 1), Gauge(1, 1), Gauge(5, 5), Gauge(2, 2)),
             (frame.hosts, frame.processes, frame.connections, frame.checkouts),
@@ -126,7 +138,7 @@ class BoardTests(SynchronousTestCase):
         self.board.registered(who(), 1)
         verdict = self.board.reported("p1", 1, report(0, base=-0, out=1), 0.0)
         self.assertIs(Verdict.WHOLE_WANTED, verdict)
-        self.assertEqual((), self.board.frame(0.0).programs)
+        self.assertEqual((), self.look().programs)
 
     def test_old_reports_change_nothing(self) -> None:
         """A sequence already seen is stale, and so is another registration's."""
@@ -161,7 +173,7 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(
             ProgramRow("h1", "api", False, 0, 0, 0, 1, 3, 2, None), self.row()
         )
-        frame = self.board.frame(1.0)
+        frame = self.look(1.0)
         self.assertEqual(Gauge(0, 1), frame.hosts)
         self.assertEqual(Gauge(0, 3), frame.connections)
 
@@ -174,13 +186,13 @@ class BoardTests(SynchronousTestCase):
         self.assertEqual(
             (True, 1, 1), (self.row().connected, self.row().nproc, self.row().ckout)
         )
-        self.assertEqual(Gauge(1, 1), self.board.frame(2.0).hosts)
+        self.assertEqual(Gauge(1, 1), self.look(2.0).hosts)
 
     def test_departing_without_a_word_leaves_nothing(self) -> None:
         """A process that only registered never happened."""
         self.board.registered(who(), 1)
         self.assertTrue(self.board.departed("p1", 1, 1.0))
-        self.assertEqual((), self.board.frame(1.0).programs)
+        self.assertEqual((), self.look(1.0).programs)
         with self.assertRaises(OutOfTurn):
             self.board.reported("p1", 1, report(0), 2.0)
 
@@ -193,20 +205,20 @@ class BoardTests(SynchronousTestCase):
         )
         self.board.reported("p2", 1, report(1, base=0, out=6), 2.0)
         self.assertEqual((8, 8), (self.row().maxconn, self.row().maxckout))
-        self.assertEqual(Gauge(6, 8), self.board.frame(2.0).checkouts)
+        self.assertEqual(Gauge(6, 8), self.look(2.0).checkouts)
 
     def test_a_peak_between_reports_counts(self) -> None:
         """A process's own maxima are exact, and a sum is at least any one of them."""
         self.tell(report(0, out=1, maxima=(15, 12)))
         self.assertEqual((15, 12), (self.row().maxconn, self.row().maxckout))
-        self.assertEqual(Gauge(1, 12), self.board.frame(0.0).checkouts)
+        self.assertEqual(Gauge(1, 12), self.look().checkouts)
 
     def test_checkouts_before_the_first_report_are_no_rate(self) -> None:
         """A process that worked for hours before it was heard did not burst."""
         self.tell(report(0, checkouts=1_000_000))
         self.board.reported("p1", 1, report(1, base=0, checkouts=1_000_010), 1.0)
         self.assertAlmostEqual(10.0, self.row(1.0).ckoutpersec or 0.0)
-        self.assertAlmostEqual(10.0, self.board.frame(1.0).per_second or 0.0)
+        self.assertAlmostEqual(10.0, self.look(1.0).per_second or 0.0)
 
     def test_rows_are_ordered_by_host_and_name(self) -> None:
         """Each program on each host has its row."""
@@ -218,7 +230,7 @@ class BoardTests(SynchronousTestCase):
             self.tell(report(0), who(token, host, program))
         self.assertEqual(
             [("h1", "x"), ("h1", "y"), ("h2", "x")],
-            [(row.hostname, row.progname) for row in self.board.frame(0.0).programs],
+            [(row.hostname, row.progname) for row in self.look().programs],
         )
 
     def test_rows_of_the_departed_go_in_time(self) -> None:
@@ -231,9 +243,9 @@ class BoardTests(SynchronousTestCase):
         self.board.registered(who("p3"), 1)
         self.board.reported("p3", 1, report(0), 50.0)
         board.expired(99.0)
-        self.assertEqual(2, len(board.frame(99.0).programs))
+        self.assertEqual(2, len(self.look(99.0).programs))
         board.expired(101.0)
-        self.assertEqual(["api"], [row.progname for row in board.frame(101.0).programs])
+        self.assertEqual(["api"], [row.progname for row in self.look(101.0).programs])
 
     def test_rows_are_capped_and_the_longest_departed_goes_first(self) -> None:
         """One-off names cannot fill the memory; what was dropped is counted."""
@@ -243,7 +255,7 @@ class BoardTests(SynchronousTestCase):
             board.departed(f"p{number}", 1, float(number))
         self.assertEqual(
             ["job2", "job3", "job4"],
-            [row.progname for row in board.frame(9.0).programs],
+            [row.progname for row in self.look(9.0).programs],
         )
         self.assertEqual(2, board.rows_dropped)
 
@@ -297,6 +309,207 @@ class BoardTests(SynchronousTestCase):
         self.assertFalse(self.board.registered(who(program="another"), 2))
         self.board.expired(GONE_AFTER + 1.0)
         self.assertTrue(self.board.registered(who(program="another"), 1))
+
+
+class LookingTests(SynchronousTestCase):
+    """What there is to be seen beside the sums."""
+
+    def setUp(self) -> None:
+        """An empty board, at a time of its own."""
+        self.now = 1000.0
+        self.board = Board("default", "node1", now=self.now)
+
+    def tell(self, told: Report, token: str = "p1", **more: object) -> None:
+        """A report, with more in it, a second after the last one."""
+        self.now += 1.0
+        self.board.registered(who(token), 1)
+        told = replace(told, **more)  # type: ignore[arg-type]
+        verdict = self.board.reported(token, 1, told, self.now)
+        self.assertIs(Verdict.APPLIED, verdict)
+
+    def program(self) -> Program:
+        """The one program there is."""
+        program = self.board.program("h1", "api")
+        assert program is not None
+        return program
+
+    def seldom(self) -> tuple[float | None, float | None]:
+        """Connections made and invalidated per second, as they are now."""
+        program = self.program()
+        return (
+            program.seldom_per_second(program.connects, self.now),
+            program.seldom_per_second(program.invalidations, self.now),
+        )
+
+    def test_processes_live_and_departed(self) -> None:
+        """By their tokens; a program has those that are live."""
+        self.assertIsNone(self.board.program("h1", "api"))
+        self.tell(report(0, out=1))
+        self.tell(report(0, out=2), "p2")
+        self.board.departed("p1", 1, self.now)
+        processes = self.board.processes
+        live = {token: each.live for token, each in processes.items()}
+        self.assertEqual({"p1": False, "p2": True}, live)
+        self.assertEqual({"p2": processes["p2"]}, self.program().live)
+        self.assertIsNone(self.board.program("h1", "batch"))
+        self.assertIsNone(self.board.program("h2", "api"))
+
+    def test_a_process_that_comes_back_is_live_again(self) -> None:
+        """With what it has open then."""
+        self.tell(report(0, out=1))
+        self.board.departed("p1", 1, self.now)
+        self.assertEqual({}, self.program().live)
+        self.board.registered(who(), 2)
+        self.board.reported("p1", 2, report(0, out=3), self.now)
+        self.assertEqual(3, self.program().live["p1"].checkouts)
+
+    def test_when_a_process_began(self) -> None:
+        """By the node's clock, whatever the process's own says."""
+        self.tell(report(0), clock=50.0, began=20.0)
+        process = self.board.processes["p1"]
+        self.assertEqual((self.now, 970.0 + 1.0), (process.heard, process.began))
+        self.assertEqual(50.0 + process.offset, self.now)
+        self.tell(report(1, base=0), clock=53.5, began=20.0)
+        self.assertEqual(self.now - 33.5, process.began)
+        self.tell(report(2, base=1), clock=54.5)
+        self.assertIsNone(process.began)
+
+    def test_when_a_process_began_is_handed_over(self) -> None:
+        """To a node with another clock, a while later."""
+        self.tell(report(0), clock=50.0, began=20.0)
+        record = self.board.record("p1", self.now + 2.0)
+        assert record is not None
+        other = Board("default", "node2")
+        self.assertTrue(other.adopted(record, 77.0))
+        self.assertEqual(77.0 - 2.0 - 30.0, other.processes["p1"].began)
+
+    def test_a_processs_own_rate(self) -> None:
+        """Apart from that of its program; unknown at first."""
+        self.tell(report(0, checkouts=1000))
+        self.tell(report(0, checkouts=500), "p2")
+        one, two = (self.board.processes[token] for token in ("p1", "p2"))
+        self.assertIsNone(one.per_second(self.now))
+        for second in range(1, 20):
+            checkouts = 1000 + 40 * second
+            self.tell(report(second, base=second - 1, checkouts=checkouts))
+        self.assertAlmostEqual(40.0, one.per_second(self.now) or 0.0)
+        self.assertIsNone(two.per_second(self.now))
+        self.tell(report(1, base=0, checkouts=500), "p2")
+        self.assertEqual(0.0, two.per_second(self.now))
+
+    def test_what_happens_seldom(self) -> None:
+        """It is known to be nothing as soon as anything is known."""
+        self.tell(report(0), counters=Counters(connects=99, invalidations=99))
+        self.assertEqual((None, None), self.seldom())
+        for second in range(1, 31):
+            counters = Counters(second, connects=99, invalidations=99)
+            self.tell(report(second, base=second - 1), counters=counters)
+            self.assertEqual((0.0, 0.0), self.seldom())
+
+    def test_the_first_that_happens_seldom_is_no_burst(self) -> None:
+        """It is one in ten seconds, like any later one; each kind for itself."""
+        self.tell(report(0))
+        for second in range(1, 71):
+            counters = Counters(
+                second,
+                connects=second // 30,
+                invalidations=second // 35,
+                soft_invalidations=second // 70,
+            )
+            self.tell(report(second, base=second - 1), counters=counters)
+            connects, invalid = self.seldom()
+            ago, since = second % 30, second % 35
+            if second >= 30 and 2 < ago < 11:
+                self.assertAlmostEqual(0.1, connects or 0.0, msg=str(second))
+            elif second < 30 or ago > 12:
+                self.assertEqual(0.0, connects)
+            if second >= 35 and 2 < since < 11:
+                self.assertAlmostEqual(0.1, invalid or 0.0, msg=str(second))
+        self.now += 4.0
+        self.assertAlmostEqual(0.2, self.seldom()[1] or 0.0)
+
+    def test_the_last_minute_of_a_program_and_of_the_service(self) -> None:
+        """Sums, both of them, and not of what was before the first word."""
+        for token in ("p1", "p2"):
+            self.tell(report(0, checkouts=10_000), token)
+        for second in range(1, 70):
+            for number, token in enumerate(("p1", "p2"), 1):
+                checkouts = 10_000 + 6 * number * second
+                told = report(second, base=second - 1, checkouts=checkouts, span=2.0)
+                self.tell(told, token)
+        for extent in (self.program(), self.board.sums.service):
+            shown = extent.history.per_second(self.now)
+            self.assertEqual(20, len(shown))
+            # Each pair of reports takes two seconds here.
+            self.assertAlmostEqual(9.0, sum(shown) / 20, places=1)
+            self.assertLess(max(shown) - min(shown), 1.1)
+
+    def test_how_full_pools_are_is_as_of_the_last_report(self) -> None:
+        """Whatever was seen before it."""
+        pool = PoolRecord(
+            1,
+            PoolFacts("db", "QueuePool", 5, 5),
+            Counters(),
+            Maxima(),
+            Histogram(),
+            Histogram(),
+        )
+        self.tell(report(0, out=4), pools=(pool,))
+        self.tell(report(0, out=1), "p2")
+        heard = self.now
+        self.assertEqual(
+            Figures(0.4, 0, heard - 1.0, 10, 5, 5, 1), self.program().figures
+        )
+        self.tell(report(1, base=0, out=10))
+        self.assertEqual(Figures(1.0, 1, heard, 10, 5, 5, 1), self.program().figures)
+        self.tell(report(1, base=0, out=1), "p2", pools=(pool,))
+        self.assertEqual(
+            Figures(1.0, 1, heard + 1.0, 20, 5, 5, 2), self.program().figures
+        )
+        self.board.departed("p1", 1, self.now)
+        self.assertEqual(
+            Figures(0.1, 0, heard + 2.0, 10, 5, 5, 1), self.program().figures
+        )
+        self.board.departed("p2", 1, self.now)
+        self.assertEqual(Figures(), self.program().figures)
+
+    def test_homes_that_nobody_hears(self) -> None:
+        """With how long that has been so; the own one is always heard."""
+        other = Board("default", "node2", "i2")
+        other.registered(who(), 1)
+        other.reported("p1", 1, report(0), 0.0)
+        record = other.record("p1", 0.0)
+        assert record is not None
+        self.tell(report(0), "p2")
+        self.board.adopted(record, self.now)
+        self.assertEqual({}, self.board.stale_homes(self.now))
+        self.assertEqual({other.home: 60.0}, self.board.stale_homes(self.now + 60.0))
+
+    def test_sums_stay_within_what_can_be_told(self) -> None:
+        """Though a process, or a hundred of them, say what cannot be."""
+        most = Counters(*[MOST] * len(Counters._fields))
+        for token in ("p1", "p2", "p3"):
+            self.tell(report(0), token, counters=most)
+        self.assertEqual(most, self.program().totals)
+        self.tell(report(1, base=0), counters=Counters())
+        self.tell(report(1, base=0), "p2", counters=Counters())
+        self.assertEqual(Counters(), self.program().totals)
+
+    def test_clocks_that_are_none_do_no_harm(self) -> None:
+        """Neither to the board nor to those who look at it."""
+        other = Board("default", "node2")
+        for sequence, clock in enumerate((1.7e308, -1.7e308, 0.0, 1.7e308)):
+            counters = Counters(sequence, connects=sequence, invalidations=sequence)
+            base = None if sequence == 0 else sequence - 1
+            told = report(sequence, base=base, out=1, span=clock)
+            self.tell(told, clock=clock, began=-clock, counters=counters)
+            record = self.board.record("p1", self.now)
+            assert record is not None
+            self.assertTrue(other.adopted(record, self.now))
+            for board in (self.board, other):
+                row = look(board, self.now).programs[0]
+                self.assertEqual((1, 1), (row.nproc, row.ckout))
+                self.assertTrue(0.0 <= (row.ckoutpersec or 0.0) <= 3.0)
 
 
 class Fleet(RuleBasedStateMachine):
@@ -387,7 +600,7 @@ class Fleet(RuleBasedStateMachine):
     @invariant()
     def the_frame_is_the_sum_of_what_was_told(self) -> None:
         """Current figures are sums over live processes; maxima only grow."""
-        frame = self.board.frame(self.now)
+        frame = look(self.board, self.now)
         assert frame.processes.current == len(self.told)
         assert frame.connections.current == sum(each[0] for each in self.told.values())
         assert frame.checkouts.current == sum(each[1] for each in self.told.values())

@@ -127,6 +127,14 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(Counters(connects=1, closes=1), report.counters)
         self.assertEqual(Maxima(1, 0), report.maxima)
 
+    def test_each_report_says_when_it_began(self) -> None:
+        """Whole or not; a ledger that was not told does not say."""
+        ledger = Ledger(began=7.5)
+        ledger.opened(a_pool(ledger), 8.0)
+        reports = (ledger.whole(0, 9.0, 0.0), ledger.collect(1, 10.0, 0.0))
+        self.assertEqual([7.5, 7.5], [each.began for each in reports])
+        self.assertIsNone(self.ledger.whole(0, 9.0, 0.0).began)
+
     def test_closing_a_known_connection_names_it(self) -> None:
         """What was told open is told closed, once."""
         connection = self.ledger.opened(self.pool, 1.0)

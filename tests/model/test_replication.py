@@ -48,6 +48,7 @@ from connmon.daemon.peering import (
 )
 from connmon.model.board import Board, Verdict
 from connmon.model.exchange import Alive, Digest, Listener, SumsTold, Versions
+from connmon.model.figures import of_process, of_several
 from connmon.model.journal import Journal
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import (
@@ -64,10 +65,10 @@ from connmon.model.records import (
     Report,
     Standing,
 )
-from connmon.model.summary import ProgramRow
 from connmon.model.sums import BUCKETS
 from connmon.wire import exchange
 from connmon.wire.reports import decode_report, encode_report
+from tests.looks import ProgramRow, look
 from tests.model.marks import give, take
 
 NAMES = ("A", "B", "C")
@@ -85,10 +86,10 @@ PAIRS = [(a, b) for a in NAMES for b in NAMES if a != b]
 class Client:
     """A process with a real ledger, and its view of its link to a node."""
 
-    def __init__(self, token: str, program: str) -> None:
+    def __init__(self, token: str, program: str, now: float) -> None:
         """It never linked itself anywhere."""
         self.identity = Identity(token, HOST, program, 1)
-        self.ledger = Ledger()
+        self.ledger = Ledger(began=now)
         self.pool = self.ledger.pool("x", PoolFacts("x", "QueuePool", 5, 10))
         self.open: list[Connection] = []
         self.node: Node | None = None
@@ -296,14 +297,15 @@ class Node:
         return found
 
     def rows(self, now: float) -> list[ProgramRow]:
-        """Its frame's rows, without rates and what is stale."""
+        """The programs it shows, without rates and what is stale."""
         return [
-            ProgramRow(*_figures(row), None) for row in self.board.frame(now).programs
+            row._replace(ckoutpersec=None, stale=0, stale_seconds=None)
+            for row in look(self.board, now).programs
         ]
 
     def shows(self, now: float) -> list[object]:
         """All that nodes have to agree on."""
-        frame = self.board.frame(now)
+        shown = look(self.board, now)
         return [
             {
                 token: (
@@ -314,34 +316,21 @@ class Node:
                     each.report.maxima,
                     sorted(each.report.pools),
                     sorted(each.report.connections),
+                    each.report.began,
                 )
                 for token, each in self.records().items()
             },
             self.rows(now),
-            (frame.hosts, frame.processes, frame.connections, frame.checkouts),
+            (shown.hosts, shown.processes, shown.connections, shown.checkouts),
             {
                 row.progname: self.board.totals(row.hostname, row.progname)
-                for row in frame.programs
+                for row in shown.programs
             },
             {
                 (each.origin, each.sequence, each.node, each.text)
                 for each in self.journal.newest(now)
             },
         ]
-
-
-def _figures(row: ProgramRow) -> tuple[str, str, bool, int, int, int, int, int, int]:
-    return (
-        row.hostname,
-        row.progname,
-        row.connected,
-        row.nproc,
-        row.conn,
-        row.ckout,
-        row.maxnproc,
-        row.maxconn,
-        row.maxckout,
-    )
 
 
 class Network:
@@ -362,7 +351,7 @@ class Network:
 
     def client(self, token: str, program: str = "api") -> Client:
         """A new process."""
-        client = Client(token, program)
+        client = Client(token, program, self.now)
         self.clients.append(client)
         return client
 
@@ -777,11 +766,11 @@ class Replication(RuleBasedStateMachine):
         """Each sum is that of the processes in it, on every board."""
         for node in self.net.nodes.values():
             records = node.records()
-            frame = node.board.frame(self.net.now)
+            shown = look(node.board, self.net.now)
             live = [each for each in records.values() if each.standing.state == LIVE]
-            assert frame.processes.current == len(live)
-            assert frame.hosts.current == int(bool(live))
-            for row in frame.programs:
+            assert shown.processes.current == len(live)
+            assert shown.hosts.current == int(bool(live))
+            for row in shown.programs:
                 mine = [x for x in live if x.identity.program == row.progname]
                 links = [link for x in mine for link in x.report.connections]
                 out = [link for link in links if link.state == OUT]
@@ -791,8 +780,29 @@ class Replication(RuleBasedStateMachine):
                     len(out),
                 )
                 assert row.connected is bool(mine)
-            assert frame.connections.current == sum(x.conn for x in frame.programs)
-            assert frame.checkouts.current == sum(x.ckout for x in frame.programs)
+            assert shown.connections.current == sum(x.conn for x in shown.programs)
+            assert shown.checkouts.current == sum(x.ckout for x in shown.programs)
+
+    @invariant()
+    def programs_know_their_processes(self) -> None:
+        """Those that are live, and what is read off them as they are now."""
+        for node in self.net.nodes.values():
+            live = {
+                token: each for token, each in node.board.processes.items() if each.live
+            }
+            for row in look(node.board, self.net.now).programs:
+                program = node.board.program(HOST, row.progname)
+                assert program is not None
+                mine = {
+                    token: each
+                    for token, each in live.items()
+                    if each.identity.program == row.progname
+                }
+                assert program.live == mine
+                assert program.figures == of_several(
+                    of_process(each.pools, each.connections.values(), each.offset)
+                    for each in mine.values()
+                )
 
     @invariant()
     def totals_count_each_process_once(self) -> None:
@@ -818,10 +828,10 @@ class Replication(RuleBasedStateMachine):
     def maxima_never_shrink(self) -> None:
         """The largest that a sum has been can only become larger."""
         for node in self.net.nodes.values():
-            frame = node.board.frame(self.net.now)
-            gauges = (frame.hosts, frame.processes, frame.connections, frame.checkouts)
+            shown = look(node.board, self.net.now)
+            gauges = (shown.hosts, shown.processes, shown.connections, shown.checkouts)
             found = {"": tuple(each.maximum for each in gauges)}
-            for row in frame.programs:
+            for row in shown.programs:
                 found[row.progname] = (row.maxnproc, row.maxconn, row.maxckout)
                 assert row.maxconn >= row.conn
                 assert row.maxckout >= row.ckout
@@ -838,7 +848,7 @@ class Replication(RuleBasedStateMachine):
         nodes = list(net.nodes.values())
         for node in nodes:
             assert node.shows(net.now) == nodes[0].shows(net.now)
-            assert node.board.frame(net.now).stale == 0
+            assert look(node.board, net.now).stale == 0
             live = {
                 token: each
                 for token, each in node.records().items()
@@ -900,7 +910,7 @@ class ReplicationTests(SynchronousTestCase):
     def checkouts(self) -> dict[str, int]:
         """How many connections are out, as each node shows it."""
         return {
-            name: node.board.frame(self.net.now).checkouts.current
+            name: look(node.board, self.net.now).checkouts.current
             for name, node in self.net.nodes.items()
         }
 
@@ -1016,7 +1026,7 @@ class ReplicationTests(SynchronousTestCase):
         self.all_are(LIVE)
         self.all_are(LIVE, "p2")
         self.assertEqual({"A": 3, "B": 3, "C": 3}, self.checkouts())
-        self.assertEqual(0, self.net.nodes["B"].board.frame(self.net.now).stale)
+        self.assertEqual(0, look(self.net.nodes["B"].board, self.net.now).stale)
 
     def test_a_record_that_is_too_old_is_neither_offered_nor_adopted(self) -> None:
         """Of a home that nobody heard for too long."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon.views.schema import CHECKOUTS, EVENTS, NODES, PROGRAMS, VIEWS
 from tests.whole.fleet import BIN, Application, Console, Node, Running, ran
 from tests.whole.servers import eventually, free_port
 
@@ -31,6 +32,8 @@ held = engine.connect()
 COUNTS = ["nproc", "conn", "ckout", "maxnproc", "maxconn", "maxckout"]
 ROW = ["hostname", "progname", "connected", *COUNTS, "ckoutpersec"]
 STALE = ["stale", "stale_seconds"]
+NAMES = {view.name: [field.name for field in view.fields] for view in VIEWS.values()}
+"""The names of a row's values; each of an event has a time besides."""
 
 
 def service(name: str, *ports: int) -> str:
@@ -334,7 +337,10 @@ class FramesTests(Place, SynchronousTestCase):
         frame = json.loads(output)
         names = ["time", "service", "node"]
         totals = ["hosts", "processes", "connections", "checkouts"]
-        self.assertEqual([*names, *totals, "programs", "cluster"], list(frame))
+        waits = ["waiting", "wait_p99_seconds", "timeouts", "oldest_seconds"]
+        rest = ["cluster", "alerts", *waits, "txn_seconds", "history", "count"]
+        self.assertEqual([*names, *totals, "programs", *rest], list(frame))
+        self.assertEqual(1, frame["count"])
         self.assertTrue(before - 1 <= frame["time"] <= time.time() + 1, frame["time"])
         self.assertEqual(("default", "node1"), (frame["service"], frame["node"]))
         one = {"current": 1, "max": 1}
@@ -345,7 +351,8 @@ class FramesTests(Place, SynchronousTestCase):
         per_second = frame["checkouts"]["per_second"]
         self.assertEqual({**one, "per_second": per_second}, frame["checkouts"])
         (row,) = frame["programs"]
-        self.assertEqual([*ROW, *STALE], list(row))
+        self.assertEqual([*ROW, *STALE], list(row)[: len(ROW) + len(STALE)])
+        self.assertEqual(NAMES[PROGRAMS], list(row))
         self.assertEqual([0, None], [row[name] for name in STALE])
         expected = [socket.gethostname(), "till", True, 1, 1, 1, 1, 1, 1]
         self.assertEqual(expected, [row[name] for name in ROW[:-1]])
@@ -355,11 +362,10 @@ class FramesTests(Place, SynchronousTestCase):
     def test_csv(self) -> None:
         """A line of names once, then a line for each program and tick."""
         lines = list(csv.reader(io.StringIO(self.output("--csv", "-N2", "-d0.2"))))
-        self.assertEqual([["time", *ROW, *STALE]], lines[:1])
+        self.assertEqual([["time", *NAMES[PROGRAMS]]], lines[:1])
         host = socket.gethostname()
         expected = [[host, "till", "1", "1", "1", "1", "1", "1", "1"]] * 2
         self.assertEqual(expected, [line[1 : len(ROW)] for line in lines[1:]])
-        self.assertEqual([["0", ""]] * 2, [line[-2:] for line in lines[1:]])
 
     def test_text(self) -> None:
         """Plain text in blocks, one for each tick, without any escape."""
@@ -367,18 +373,82 @@ class FramesTests(Place, SynchronousTestCase):
             output = self.output(option, "--iterations", "2", "--delay", "0.2")
             self.assertTrue(output.replace("\n", "").isprintable(), output)
             blocks = [block.splitlines() for block in output.split("\n\n")]
-            self.assertEqual([4, 4], list(map(len, blocks)))
-            for name, totals, head, row in blocks:
+            self.assertEqual([5, 5], list(map(len, blocks)))
+            for name, totals, waits, head, row in blocks:
                 self.assertTrue(name.startswith("connmon default@node1 "), name)
-                self.assertTrue(totals.startswith("Hosts 1 (max 1) "), totals)
-                columns = ["hostname", "progname", *COUNTS, "ckoutpersec"]
-                self.assertEqual(columns, head.split())
+                self.assertTrue(totals.startswith("Hosts 1 max 1 "), totals)
+                self.assertTrue(waits.startswith("Waiting -  "), waits)
+                self.assertEqual(["HOST", "PROGRAM", "NPROC"], head.split()[:3])
                 self.assertEqual(["till", "1", "1", "1"], row.split()[1:5])
+
+    def test_every_view(self) -> None:
+        """It is there for programs and for people; ``-O`` lists the names."""
+        for view, names in NAMES.items():
+            frame = json.loads(self.output("--json", "-N1", "--view", view))
+            self.assertEqual(len(frame[view]), frame["count"])
+            time_first = ["time"] if view == EVENTS else []
+            for row in frame[view]:
+                self.assertEqual(time_first + names, list(row))
+            first = self.output("--csv", "-N1", "--view", view).split("\n")[0]
+            self.assertEqual(["time", *names], first.split(","))
+        output = self.output("-b", "-N1", "--view", NODES, "-w", "60")
+        self.assertTrue(all(len(line) <= 60 for line in output.splitlines()))
+        listed = self.output("-O", "--view", NODES).splitlines()
+        self.assertEqual(NAMES[NODES], [line.split()[0] for line in listed])
+
+    def test_rows(self) -> None:
+        """Those that are wanted, in the order that is."""
+        self.stack.enter_context(holder("bank", addr=self.node.address))
+        with Console(self.node) as console:
+            console.shows("bank", ckout=1)
+        for options, expected in (
+            ([], ["bank", "till"]),
+            (["--filter", "till"], ["till"]),
+            (["--filter", "ckout>1"], []),
+            (["--filter", ""], ["bank", "till"]),
+            (["-o", "+progname"], ["till", "bank"]),
+            (["-o", "-progname"], ["bank", "till"]),
+        ):
+            frame = json.loads(self.output("--json", "-N1", *options))
+            self.assertEqual(expected, [row["progname"] for row in frame["programs"]])
+
+    def test_as_they_were_called(self) -> None:
+        """``--dump-only`` and ``--logging``: each update a line."""
+        for view in (PROGRAMS, NODES):
+            options = ["-N2", "-d0.2", "--view", view]
+            lines = self.output("--dump-only", *options).splitlines()
+            self.assertEqual([1, 1], [len(json.loads(line)[view]) for line in lines])
+            lines = self.output("--logging", *options).splitlines()
+            self.assertEqual(2, len(lines))
+            for line in lines:
+                self.assertIn(" connmon default@node1  Hosts 1 max 1  Procs 1 ", line)
+
+    def test_recorded(self) -> None:
+        """A replay writes what was written while it was recorded, line by line."""
+        path = str(self.place / "some.rec")
+        written = self.output("--json", "-N3", "-d0.2", "--record", path)
+        done = ran(CONNMON, "--replay", path, "--json")
+        self.assertEqual((0, written, ""), (done.returncode, done.stdout, done.stderr))
+        for view in (PROGRAMS, CHECKOUTS, NODES):
+            done = ran(CONNMON, "--replay", path, "--csv", "--view", view, "-N", "1")
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            rows = list(csv.reader(io.StringIO(done.stdout)))[1:]
+            self.assertEqual(1, len(rows), view)
+        done = ran(CONNMON, "--replay", path, "--logging", "--at", "-0s")
+        self.assertEqual((0, 1), (done.returncode, done.stdout.count("\n")))
+
+    def test_a_recording_continued(self) -> None:
+        """What is recorded to the same file later follows what is there."""
+        path = str(self.place / "some.rec")
+        for _ in range(2):
+            self.output("--json", "-N1", "--record", path)
+        done = ran(CONNMON, "--replay", path, "--json")
+        self.assertEqual(2, done.stdout.count("\n"))
 
     def test_without_a_terminal(self) -> None:
         """Where no screen can be shown, and nothing else is asked for: one frame."""
-        self.assertEqual(4, self.output().count("\n"))
-        self.assertEqual(4, self.output("-d", "0.5").count("\n"))
+        self.assertEqual(5, self.output().count("\n"))
+        self.assertEqual(5, self.output("-d", "0.5").count("\n"))
 
     def test_delay(self) -> None:
         """Ticks come as far apart as was asked for."""
@@ -389,7 +459,7 @@ class FramesTests(Place, SynchronousTestCase):
 
     def test_closed_pipe(self) -> None:
         """A reader who has had enough (``head -1``) is no error."""
-        for form in ("--json", "--csv", "--batch"):
+        for form in ("--json", "--csv", "--batch", "--logging"):
             shell = 'set -o pipefail; "$@" | head -1'
             command = ["bash", "-c", shell, "bash", str(CONNMON), "-d0.1", form]
             done = ran(*command, "-H", self.node.address)
@@ -403,10 +473,10 @@ class FramesTests(Place, SynchronousTestCase):
             (">/dev/full", "No space left on device"),
         ):
             shell = f'exec "$@" {redirection}'
-            command = ["sh", "-c", shell, "sh", str(CONNMON), "--json"]
-            done = ran(*command, "-H", self.node.address)
-            complaint = f"connmon: cannot write: {reason}\n"
-            self.assertEqual((1, complaint), (done.returncode, done.stderr))
+            for what in (["--json", "-H", self.node.address], ["-O"]):
+                done = ran("sh", "-c", shell, "sh", CONNMON, *what)
+                complaint = f"connmon: cannot write: {reason}\n"
+                self.assertEqual((1, complaint), (done.returncode, done.stderr))
 
     def test_signals(self) -> None:
         """A batch that is stopped ends with the status a shell gives, and quietly."""
@@ -473,6 +543,14 @@ class ChoiceTests(Place, SynchronousTestCase):
             (["-H", "here:there"], "--host"),
             (["-H", "here", "-n", "node1"], "--node"),
             (["--json", "--csv"], "--csv"),
+            (["--view", "all"], "--view"),
+            (["--filter", "nope=1"], "--filter"),
+            (["-o", "nope"], "--sort"),
+            (["-w", "0"], "--width"),
+            (["--color", "pink"], "--color"),
+            (["--at", "14:02"], "--at"),
+            (["--replay", "x", "-H", "h"], "--host"),
+            (["--replay", "x", "--record", "y"], "--record"),
             (["watch"], "'watch'"),
             (["demo", "--seconds", "-1"], "--seconds"),
         ):

@@ -33,14 +33,6 @@ CONNMON = BIN / "connmon"
 PROCESSES = 7
 """A node, and three programs of three, two and one process."""
 
-#: Makes standard input the terminal of a new session, as a window does.
-IN_WINDOW = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def belonging_to(place: Path) -> list[int]:
     """The processes that have this directory on their command line."""
     found = []
@@ -52,84 +44,6 @@ def belonging_to(place: Path) -> list[int]:
                 if os.fsencode(place) in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
     return found
-
-
-class Window:
-    """A terminal window of 100 by 24 with the demo in it."""
-
-    def __init__(self, place: Path) -> None:
-        """Start the demo in a session of its own."""
-        self.emulator = Emulator(100, 24)
-        self._master, slave = os.openpty()
-        size = struct.pack("HHHH", 24, 100, 0, 0)
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
-        self.found = termios.tcgetattr(self._master)
-        command = [sys.executable, "-c", IN_WINDOW, str(CONNMON), "demo"]
-        environ = {
-            "TERM": "xterm-256color",
-            "LC_ALL": "C.UTF-8",
-            "TMPDIR": str(place),
-            "PYTHONPATH": "",
-        }
-        self.process = subprocess.Popen(
-            command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            env={**os.environ, **environ},
-        )
-        os.close(slave)
-
-    def until(self, reached: Callable[[], object]) -> None:
-        """Read what is drawn until something is so."""
-        deadline = time.monotonic() + WITHIN
-        while not reached():
-            if time.monotonic() > deadline:
-                raise NotSeen("\n".join(self.emulator.rows()))
-            if select.select([self._master], [], [], 0.05)[0]:
-                # The far end is closed: an end that ``reached`` will see.
-                with contextlib.suppress(OSError):
-                    self.emulator.feed(os.read(self._master, 65536))
-
-    def shows(self, *words: str) -> None:
-        """Wait until a screen is up that has all these words."""
-        self.until(
-            lambda: (
-                self.emulator.modes() == TAKEN_OVER
-                and all(word in "\n".join(self.emulator.rows()) for word in words)
-            )
-        )
-
-    def type(self, keys: bytes) -> None:
-        """Press keys."""
-        os.write(self._master, keys)
-
-    def ended(self) -> int:
-        """Wait for the end; the exit status."""
-        self.until(lambda: self.process.poll() is not None)
-        self.until(lambda: self.emulator.modes() == AS_FOUND)
-        return self.process.wait()
-
-    def modes(self) -> list[Any]:
-        """How the terminal is set."""
-        return termios.tcgetattr(self._master)
-
-    def close(self) -> None:
-        """Close the window, as pressing its cross does."""
-        if self._master >= 0:
-            os.close(self._master)
-            self._master = -1
-
-    def __enter__(self) -> Self:
-        """The window."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """End what runs in it."""
-        self.process.kill()
-        self.process.wait()
-        self.close()
 
 
 class DemoCase(SynchronousTestCase):
@@ -271,7 +185,8 @@ class WindowTests(DemoCase):
 
     def window(self) -> Window:
         """A window in which the demo shows its programs."""
-        window = self.stack.enter_context(Window(self.place))
+        env = {"TMPDIR": str(self.place)}
+        window = self.stack.enter_context(Window([CONNMON, "demo"], env))
         window.shows("connmon default@node1", "payments", "shop-api", "nightly-report")
         return window
 

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import connectedServerAndClient
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.errors import ProtocolError
+from connmon.errors import ProtocolError, QueryError
 from connmon.wire import commands
 from connmon.wire.link import Link, refusal
 
@@ -46,7 +46,7 @@ class Ear(Link):
         self.ended += 1
 
     @commands.Feed.responder
-    def feed(self, payload: bytes, view: str | None) -> dict[str, Any]:
+    def feed(self, payload: bytes, number: int) -> dict[str, Any]:
         """Hear a payload; one of them breaks us, one breaks the protocol."""
         if payload == b"bug":
             raise ZeroDivisionError("oh")
@@ -54,6 +54,11 @@ class Ear(Link):
             raise ProtocolError("not like this")
         self.heard.append(payload)
         return {}
+
+    @commands.Subscribe.responder
+    def subscribe(self, queries: bytes, interval: float, number: int) -> dict[str, Any]:
+        """Understand nothing that is asked, which is no fault."""
+        raise QueryError(queries.decode())
 
 
 def joined() -> tuple[Ear, Ear, Any]:
@@ -73,7 +78,7 @@ class LinkTests(SynchronousTestCase):
         """AMP's 65,535 bytes are no limit for a payload."""
         client, server, pump = joined()
         payload = bytes(number % 251 for number in range(length))
-        answer = client.callRemote(commands.Feed, payload=payload)
+        answer = client.callRemote(commands.Feed, payload=payload, number=1)
         pump.flush()
         self.assertEqual({}, self.successResultOf(answer))
         self.assertEqual([payload], server.heard)
@@ -81,7 +86,7 @@ class LinkTests(SynchronousTestCase):
     def test_a_box_over_the_limit_closes_the_link(self) -> None:
         """Before the greeting is over, a box may hold little."""
         client, server, pump = connectedServerAndClient(Ear, Ear)
-        answer = client.callRemote(commands.Feed, payload=b"x" * 20_000)
+        answer = client.callRemote(commands.Feed, payload=b"x" * 20_000, number=1)
         pump.flush()
         self.failureResultOf(answer)
         self.assertEqual(["a box of over 16384 bytes"], server.faults)
@@ -91,23 +96,42 @@ class LinkTests(SynchronousTestCase):
         """Many small boxes are no large one."""
         client, server, pump = connectedServerAndClient(Ear, Ear)
         for _ in range(5):
-            client.callRemote(commands.Feed, payload=b"x" * 10_000)
+            client.callRemote(commands.Feed, payload=b"x" * 10_000, number=1)
             pump.flush()
         self.assertEqual(5, len(server.heard))
 
     def test_a_refused_question_is_told_and_closes_the_link(self) -> None:
         """The one who asked learns why, and the one who refused says so once."""
         client, server, pump = joined()
-        told = client.callRemote(commands.Feed, payload=b"bad").addErrback(refusal)
+        told = client.callRemote(commands.Feed, payload=b"bad", number=1).addErrback(
+            refusal
+        )
         pump.flush()
         self.assertEqual("not like this", self.successResultOf(told))
         self.assertEqual(["not like this"], server.faults)
         self.assertEqual(1, server.ended)
 
+    def test_a_question_that_is_not_understood_costs_no_link(self) -> None:
+        """The one who asked learns what was wrong with it, and may ask another."""
+        client, server, pump = joined()
+        for words in ("no such view", "no such field", "zu spät"):
+            told = client.callRemote(
+                commands.Subscribe, queries=words.encode(), interval=1.0, number=1
+            ).addErrback(lambda failure: (failure.type, refusal(failure)))
+            pump.flush()
+            self.assertEqual((QueryError, words), self.successResultOf(told))
+        answer = client.callRemote(commands.Feed, payload=b"on", number=1)
+        pump.flush()
+        self.assertEqual({}, self.successResultOf(answer))
+        self.assertEqual(([], [b"on"]), (server.faults, server.heard))
+        self.assertEqual((0, 0), (client.ended, server.ended))
+
     def test_a_bug_of_ours_is_ours_and_closes_the_link(self) -> None:
         """Nothing of it but "internal error" leaves the process."""
         client, server, pump = joined()
-        told = client.callRemote(commands.Feed, payload=b"bug").addErrback(refusal)
+        told = client.callRemote(commands.Feed, payload=b"bug", number=1).addErrback(
+            refusal
+        )
         pump.flush()
         self.assertEqual("internal error", self.successResultOf(told))
         self.assertEqual(["ours: oh"], server.faults)
@@ -121,7 +145,7 @@ class EndTests(SynchronousTestCase):
         """A link that was lost with a question still unanswered, and dropped."""
         ear = Ear()
         ear.makeConnection(StringTransport())
-        answer = ear.callRemote(commands.Feed, payload=b"x")
+        answer = ear.callRemote(commands.Feed, payload=b"x", number=1)
         ear.connectionLost(Failure(reason))
         self.failureResultOf(answer, type(reason))
         self.assertEqual(1, ear.ended)
@@ -162,7 +186,7 @@ class EndTests(SynchronousTestCase):
         ear = Ear()
         ear.makeConnection(StringTransport())
         ear.connectionLost(Failure(main.CONNECTION_DONE))
-        answer = ear.callRemote(commands.Feed, payload=b"x")
+        answer = ear.callRemote(commands.Feed, payload=b"x", number=1)
         self.failureResultOf(answer, error.ConnectionDone)
 
 
@@ -176,7 +200,7 @@ class RefusalTests(SynchronousTestCase):
         """What is said of a question that was refused with this text."""
         ear = Ear()
         ear.makeConnection(StringTransport())
-        told = ear.callRemote(commands.Feed, payload=b"x").addErrback(refusal)
+        told = ear.callRemote(commands.Feed, payload=b"x", number=1).addErrback(refusal)
         box = AmpBox(_error=b"1", _error_code=b"ODD", _error_description=text)
         ear.dataReceived(box.serialize())
         words: str = self.successResultOf(told)
@@ -213,9 +237,10 @@ class RubbishTests(SynchronousTestCase):
 
     def test_a_missing_argument_is_named(self) -> None:
         """The log line says which command lacked what."""
-        ear = self.hear(AmpBox(_command=b"Feed", _ask=b"1").serialize())
-        self.assertEqual(["Feed: no argument b'payload'"], ear.faults)
-        self.assertEqual(1, ear.ended)
+        for said, lacking in (({}, "payload"), ({"payload": b""}, "number")):
+            ear = self.hear(AmpBox(_command=b"Feed", _ask=b"1", **said).serialize())
+            self.assertEqual([f"Feed: no argument b'{lacking}'"], ear.faults)
+            self.assertEqual(1, ear.ended)
 
     def test_an_answer_to_no_question_closes_the_link(self) -> None:
         """So does a box that is neither question nor answer."""
@@ -242,7 +267,9 @@ class RubbishTests(SynchronousTestCase):
     def test_a_damaged_conversation_raises_nothing(self, at: int, byte: int) -> None:
         """One changed byte in a valid box is answered, refused or waited on."""
         box = bytearray(
-            AmpBox(_command=b"Feed", _ask=b"1", payload=b"p" * 60).serialize()
+            AmpBox(
+                _command=b"Feed", _ask=b"1", payload=b"p" * 60, number=b"1"
+            ).serialize()
         )
         box[at % len(box)] = byte
         ear = self.hear(bytes(box))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 import msgpack
@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import ProtocolError
 from connmon.model.histogram import BUCKETS, Histogram
+from connmon.model.journal import INFO, SEVERITIES, Remark
 from connmon.model.records import (
     STATES,
     ConnectionRecord,
@@ -21,23 +22,8 @@ from connmon.model.records import (
     PoolRecord,
     Report,
 )
-from connmon.model.summary import (
-    NODE_STATES,
-    UP,
-    Frame,
-    Gauge,
-    NodeRow,
-    NodesFrame,
-    ProgramRow,
-)
-from connmon.wire.commands import TEXT_LIMIT
-from connmon.wire.frames import (
-    MOST_REMARKS,
-    decode_frame,
-    decode_nodes,
-    encode_frame,
-    encode_nodes,
-)
+from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
+from connmon.wire.exchange import decode_remarks, encode_remarks
 from connmon.wire.reports import decode_report, encode_report
 
 COUNTS = st.integers(0, 2**63 - 1)
@@ -79,62 +65,20 @@ REPORTS = st.builds(
     st.lists(CONNECTIONS, max_size=8).map(tuple),
     st.lists(COUNTS, max_size=8).map(tuple),
     st.lists(COUNTS, max_size=8).map(tuple),
-)
-GAUGES = st.builds(Gauge, COUNTS, COUNTS)
-RATES = st.none() | TIMES
-AGES = st.none() | st.floats(0, allow_infinity=False)
-ROWS = st.builds(
-    ProgramRow,
-    NAMES,
-    NAMES,
-    st.booleans(),
-    COUNTS,
-    COUNTS,
-    COUNTS,
-    COUNTS,
-    COUNTS,
-    COUNTS,
-    RATES,
-    COUNTS,
-    AGES,
-)
-FRAMES = st.builds(
-    Frame,
-    NAMES,
-    NAMES,
-    GAUGES,
-    GAUGES,
-    GAUGES,
-    GAUGES,
-    RATES,
-    st.lists(ROWS, max_size=5).map(tuple),
-    COUNTS,
-    COUNTS,
-    COUNTS,
-    st.lists(NAMES, max_size=3).map(tuple),
+    st.none() | TIMES,
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=TEXT_LIMIT)
-NODES = st.builds(
-    NodeRow,
+REMARKS = st.builds(
+    Remark,
     NAMES,
-    TEXTS,
-    st.sampled_from(NODE_STATES),
-    TEXTS,
+    COUNTS,
+    NAMES,
     st.floats(0, allow_infinity=False),
-    AGES,
-    st.none() | COUNTS,
-    st.none() | COUNTS,
-    AGES,
-    AGES,
-    COUNTS,
-    COUNTS,
-    COUNTS,
-    COUNTS,
     TEXTS,
-    st.lists(TEXTS, max_size=3).map(tuple),
-)
-NODES_FRAMES = st.builds(
-    NodesFrame, NAMES, NAMES, st.lists(NODES, max_size=4).map(tuple)
+    st.sampled_from(SEVERITIES),
+    NAMES,
+    NAMES,
+    st.none() | COUNTS,
 )
 ANYTHING = st.recursive(
     st.none()
@@ -162,13 +106,6 @@ def mutilated(payload: bytes, path: list[int], value: Any) -> bytes:
     return packed
 
 
-def a_node(reason: str, remarks: tuple[str, ...]) -> NodeRow:
-    """A node with little to say."""
-    return NodeRow(
-        "n", "h:1", UP, reason, 0.0, None, 0, 0, None, None, 0, 0, 0, 0, "1", remarks
-    )
-
-
 class CodecTests(SynchronousTestCase):
     """Payloads of all kinds."""
 
@@ -177,110 +114,78 @@ class CodecTests(SynchronousTestCase):
         """A report read is the report written."""
         self.assertEqual(report, decode_report(encode_report(report)))
 
-    @given(FRAMES)
-    def test_frames_round_trip(self, frame: Frame) -> None:
-        """A frame read is the frame written."""
-        self.assertEqual(frame, decode_frame(encode_frame(frame)))
+    @given(st.lists(REMARKS, max_size=5).map(tuple))
+    def test_remarks_round_trip(self, remarks: tuple[Remark, ...]) -> None:
+        """Pages of the journal read are those written."""
+        self.assertEqual(remarks, decode_remarks(encode_remarks(remarks)))
 
-    @given(NODES_FRAMES)
-    def test_nodes_round_trip(self, frame: NodesFrame) -> None:
-        """So is a frame of the nodes view."""
-        self.assertEqual(frame, decode_nodes(encode_nodes(frame)))
+    @given(REMARKS, st.integers(5, 8))
+    def test_an_older_nodes_remarks(self, remark: Remark, said: int) -> None:
+        """What it does not say is good to know, and about nobody."""
+        fields = msgpack.unpackb(encode_remarks([remark]))
+        del fields[1][0][said:]
+        (read,) = decode_remarks(msgpack.packb(fields))
+        unsaid = [INFO, "", "", None][said - 5 :]
+        self.assertEqual([*astuple(remark)[:said], *unsaid], list(astuple(read)))
 
-    @given(FRAMES)
-    def test_an_older_nodes_frame(self, frame: Frame) -> None:
-        """What it does not say is as it was then: one node, and nothing stale."""
-        fields = msgpack.unpackb(encode_frame(frame))
-        del fields[9:]
-        for row in fields[8]:
-            del row[10:]
-        rows = tuple(
-            replace(row, stale=0, stale_seconds=None) for row in frame.programs
-        )
-        self.assertEqual(
-            replace(frame, programs=rows, stale=0, nodes_up=1, nodes=1, down=()),
-            decode_frame(msgpack.packb(fields)),
-        )
+    def test_a_newer_nodes_remarks(self) -> None:
+        """What it says beyond that is not heard; a severity of its own is no alarm."""
+        remark = Remark("o", 1, "n", 0.0, "t", "crit", "h", "p", 7)
+        fields = msgpack.unpackb(encode_remarks([remark]))
+        fields[1][0] += ["more"]
+        self.assertEqual((remark,), decode_remarks(msgpack.packb(fields)))
+        fields[1][0][5] = "fatal"
+        expected = replace(remark, severity=INFO)
+        self.assertEqual((expected,), decode_remarks(msgpack.packb(fields)))
 
-    @given(NODES_FRAMES, st.lists(st.integers(0, 20), min_size=1, max_size=4), ANYTHING)
-    def test_a_mutilated_frame_of_nodes_is_read_or_refused(
-        self, frame: NodesFrame, path: list[int], value: Any
-    ) -> None:
-        """A field of the wrong kind never gets past the codec as something else."""
-        payload = mutilated(encode_nodes(frame), path, value)
-        try:
-            read = decode_nodes(payload)
-        except ProtocolError:
-            return
-        self.assertEqual(read, decode_nodes(encode_nodes(read)))
-
-    @given(FRAMES, st.lists(st.integers(0, 20), min_size=1, max_size=4), ANYTHING)
-    def test_a_mutilated_frame_is_read_or_refused(
-        self, frame: Frame, path: list[int], value: Any
-    ) -> None:
-        """So it is with the programs view."""
-        payload = mutilated(encode_frame(frame), path, value)
-        try:
-            read = decode_frame(payload)
-        except ProtocolError:
-            return
-        self.assertEqual(read, decode_frame(encode_frame(read)))
-
-    @given(FRAMES, NODES_FRAMES, ANYTHING)
-    def test_later_fields_of_frames_are_ignored(
-        self, frame: Frame, nodes: NodesFrame, more: Any
-    ) -> None:
-        """A newer node may say more than this console understands."""
-        fields = msgpack.unpackb(encode_frame(frame))
-        for counted in (fields, fields[3], *fields[8]):
-            counted.append(more)
-        self.assertEqual(frame, decode_frame(msgpack.packb(fields)))
-        fields = msgpack.unpackb(encode_nodes(nodes))
-        for counted in (fields, *fields[3]):
-            counted.append(more)
-        self.assertEqual(nodes, decode_nodes(msgpack.packb(fields)))
-
-    def test_the_sender_keeps_to_the_limits(self) -> None:
-        """Long reasons and many remarks are cut, and so do not cost the link."""
-        row = a_node("r" * 2000, tuple("s" * 2000 for _ in range(99)))
-        (read,) = decode_nodes(encode_nodes(NodesFrame("s", "n", (row,)))).nodes
-        self.assertEqual(TEXT_LIMIT, len(read.reason))
-        self.assertEqual(("s" * TEXT_LIMIT,) * MOST_REMARKS, read.remarks)
-
-    def test_what_a_node_may_not_be(self) -> None:
-        """Unknown states, too many remarks and negative ages are refused."""
-        good = NodesFrame("s", "n", (a_node("", ()),))
+    def test_what_a_remark_may_not_be(self) -> None:
+        """Fields of another kind or too long are refused, and so are too few."""
         for index, value in (
-            (2, "well"),
+            (0, "o" * (NAME_LIMIT + 1)),
+            (1, -1),
             (2, None),
-            (2, ["up"]),
-            (4, -1.0),
-            (4, None),
-            (9, -0.1),
-            (10, -1),
-            (14, "v" * (TEXT_LIMIT + 1)),
-            (15, ["r"] * (MOST_REMARKS + 1)),
-            (15, [1]),
-            (15, None),
+            (3, -0.1),
+            (4, "t" * (TEXT_LIMIT + 1)),
+            (5, None),
+            (5, 1),
+            (5, "s" * (NAME_LIMIT + 1)),
+            (6, None),
+            (6, "h" * (NAME_LIMIT + 1)),
+            (7, 7),
+            (7, "p" * (NAME_LIMIT + 1)),
+            (8, "7"),
+            (8, -1),
+            (8, True),
         ):
-            fields = msgpack.unpackb(encode_nodes(good))
-            fields[3][0][index] = value
+            fields = msgpack.unpackb(encode_remarks([Remark("o", 1, "n", 0.0, "t")]))
+            fields[1][0][index] = value
             with self.assertRaises(ProtocolError):
-                decode_nodes(msgpack.packb(fields))
+                decode_remarks(msgpack.packb(fields))
+        with self.assertRaises(ProtocolError):
+            decode_remarks(msgpack.packb([1, [["o", 1, "n", 0.0]]]))
+
+    def test_the_sender_cuts_what_a_remark_says(self) -> None:
+        """It must not cost the link that a reason was long."""
+        long = "x" * 5000
+        remark = Remark("o", 1, "n", 0.0, long, "warn", long, long, 1)
+        (read,) = decode_remarks(encode_remarks([remark]))
+        self.assertEqual(TEXT_LIMIT, len(read.text))
+        self.assertEqual(
+            (NAME_LIMIT, NAME_LIMIT), (len(read.hostname), len(read.progname))
+        )
 
     @given(st.binary(max_size=200))
     def test_garbage_is_a_protocol_error(self, payload: bytes) -> None:
         """Bytes that are no payload raise that, and nothing else."""
-        for decode in (decode_report, decode_frame, decode_nodes):
+        for decode in (decode_report, decode_remarks):
             with self.assertRaises(ProtocolError):
                 decode(payload)
 
     @given(ANYTHING)
     def test_well_formed_nonsense_is_a_protocol_error(self, value: Any) -> None:
         """So does msgpack that is not of our shape."""
-        for decode in (decode_report, decode_frame, decode_nodes):
-            with self.assertRaises(ProtocolError):
-                decode(msgpack.packb([1, value]))
+        with self.assertRaises(ProtocolError):
+            decode_report(msgpack.packb([1, value]))
 
     @given(REPORTS, st.lists(st.integers(0, 20), min_size=1, max_size=4), ANYTHING)
     def test_a_mutilated_report_is_read_or_refused(
@@ -293,6 +198,30 @@ class CodecTests(SynchronousTestCase):
         except ProtocolError:
             return
         self.assertEqual(read, decode_report(encode_report(read)))
+
+    @given(REPORTS)
+    def test_an_older_processs_report(self, report: Report) -> None:
+        """It does not say when connmon began in it, and is believed all the same."""
+        fields = msgpack.unpackb(encode_report(report))
+        self.assertEqual(report.began, fields.pop())
+        expected = replace(report, began=None)
+        self.assertEqual(expected, decode_report(msgpack.packb(fields)))
+        fields.pop()
+        with self.assertRaises(ProtocolError):
+            decode_report(msgpack.packb(fields))
+
+    def test_when_a_process_may_have_begun(self) -> None:
+        """At a moment of its clock, or it does not say; nothing else is taken."""
+        none = Counters(), Maxima()
+        fields = msgpack.unpackb(encode_report(Report(0, None, 0.0, 0.0, *none)))
+        for began in (None, -1.5, 0.0, 7):
+            fields[11] = began
+            self.assertEqual(began, decode_report(msgpack.packb(fields)).began)
+        wrongs: tuple[Any, ...] = (True, "1", [], float("nan"), float("inf"))
+        for wrong in wrongs:
+            fields[11] = wrong
+            with self.assertRaises(ProtocolError):
+                decode_report(msgpack.packb(fields))
 
     @given(REPORTS, ANYTHING)
     def test_later_fields_are_ignored(self, report: Report, more: Any) -> None:
@@ -310,10 +239,11 @@ class CodecTests(SynchronousTestCase):
 
     def test_text_that_cannot_be_said_is_replaced(self) -> None:
         """A lone surrogate in a name does not keep a report from being sent."""
-        row = ProgramRow("h\udcff", "p", True, 1, 1, 1, 1, 1, 1, None)
-        gauge = Gauge(0, 0)
-        frame = Frame("s", "n", gauge, gauge, gauge, gauge, None, (row,))
-        self.assertEqual("h?", decode_frame(encode_frame(frame)).programs[0].hostname)
+        facts = PoolFacts("h\udcff", "QueuePool")
+        none = Counters(), Maxima(), Histogram(), Histogram()
+        report = Report(0, None, 0.0, 0.0, *none[:2], (PoolRecord(1, facts, *none),))
+        (pool,) = decode_report(encode_report(report)).pools
+        self.assertEqual("h?", pool.facts.name)
 
     def test_a_report_of_twenty_connections_is_small(self) -> None:
         """Twenty connections changing is the usual report: well under a kilobyte."""

@@ -1,0 +1,101 @@
+"""What opening a row leads to: the next level of the drill-down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from connmon.console.place import Place
+from connmon.views.schema import (
+    CHECKOUTS,
+    CONNECTIONS,
+    EVENTS,
+    HOSTS,
+    NODES,
+    POOLS,
+    PROCESSES,
+    PROGRAMS,
+)
+
+NEEDED = {CHECKOUTS: ("pool_id",)}
+"""Fields of a view, besides its key and those always shown, that opening looks at."""
+
+Row = dict[str, Any]
+
+
+def opened(place: Place, row: Row) -> Place | None:
+    """The level below a row of a place; ``None`` if there is none.
+
+    A program leads to its processes, a process to its pools, a pool to its connections;
+    a host to its programs, a node to the processes that are linked to it, a checkout to
+    itself among its pool's connections, an event to the processes of its program.
+    """
+    way = _WAYS.get(place.view)
+    return None if way is None else way(place, row)
+
+
+def _programs(place: Place, row: Row) -> Place | None:
+    host = row.get("hostname")
+    if not host or (place.view == PROGRAMS and ("hostname", host) in place.scope):
+        return None  # one is there
+    return _below(place, PROGRAMS, {"hostname": host}, str(host))
+
+
+def _processes(place: Place, row: Row) -> Place | None:
+    host, program = row.get("hostname"), row.get("progname")
+    if host and program:
+        scope = {"hostname": host, "progname": program}
+        within = place.view == PROGRAMS and place.scope
+        title = str(program) if within else f"{host} {program}"
+        return _below(place, PROCESSES, scope, title)
+    # A host's row in a tree; or an event about no program.
+    return _programs(place, row) if place.view == PROGRAMS else None
+
+
+def _linked(place: Place, row: Row) -> Place | None:
+    node = row.get("node")
+    if not node:
+        return None  # its name is not known yet
+    return _below(place, PROCESSES, {"node": node}, f"node {node}")
+
+
+def _pools(place: Place, row: Row) -> Place:
+    return _below(place, POOLS, {"process": row.get("process")}, _who(place, row))
+
+
+def _connections(place: Place, row: Row) -> Place:
+    id = row.get("pool_id")
+    name = str(row.get("pool_name") or f"pool {id}")
+    scope = {"process": row.get("process"), "pool_id": id}
+    within = place.view == POOLS and place.scope
+    titles = (name,) if within else (_who(place, row), name)
+    return _below(place, CONNECTIONS, scope, *titles)
+
+
+def _checkout(place: Place, row: Row) -> Place:
+    key = row.get("process"), row.get("connection")
+    return replace(_connections(place, row), selected=key)
+
+
+_WAYS: dict[str, Callable[[Place, Row], Place | None]] = {
+    HOSTS: _programs,
+    PROGRAMS: _processes,
+    EVENTS: _processes,
+    NODES: _linked,
+    PROCESSES: _pools,
+    POOLS: _connections,
+    CHECKOUTS: _checkout,
+}
+
+
+def _who(place: Place, row: Row) -> str:
+    """A process, with its program unless the level above has named that."""
+    pid = f"pid {row.get('pid')}"
+    if any(name == "progname" for name, _ in place.scope):
+        return pid
+    return f"{row.get('hostname')} {row.get('progname')} {pid}"
+
+
+def _below(place: Place, view: str, scope: dict[str, object], *titles: str) -> Place:
+    return Place(view, tuple(scope.items()), (*place.title, *titles))

@@ -1,0 +1,124 @@
+"""What may stand in the place of the table: help, the log, the columns to sort by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connmon.console import columns
+from connmon.console.cells import sentence
+from connmon.console.column import Column, column
+from connmon.console.line import extent
+from connmon.console.place import Mode
+from connmon.console.shown import Keys, Shown
+from connmon.console.text import Glyphs, Line, Segment, Style, fit
+from connmon.views.alert import LONG_SECONDS, USED
+from connmon.views.schema import VIEWS
+
+_MARGIN = 10
+"""Cells for the name of a section, and for what a line of the legend is about."""
+
+_SLOT = 23
+"""Cells of a column of keys; three of them fit into a width of 80."""
+
+_LONG = f"a checkout or transaction over {LONG_SECONDS:.0f} s"
+_SIGNS = (
+    ("!", "critical: somebody waits for a connection, or gave up waiting"),
+    ("*", f"warning: a pool {USED * 100:.0f} % used, {_LONG}, or stale figures"),
+    (">", "the row that the cursor is on"),
+    ("stale", "its node is not heard; figures are as old as it says"),
+    ("gone", "its last process ended so long ago"),
+    ("-", "not known"),
+)
+
+
+def panel(shown: Shown, room: int) -> list[Line]:
+    """All lines of what is asked for; none while that is the table."""
+    mode = shown.screen.mode
+    if mode is Mode.HELP:
+        return _help(shown, room)
+    if mode is Mode.LOG:
+        return _log(shown)
+    return _sorts(shown, room) if mode is Mode.SORT else []
+
+
+def title(shown: Shown, room: int) -> Line:
+    """What it is, and how one leaves it."""
+    arrows = shown.glyphs.arrows
+    words = {
+        Mode.HELP: f"HELP: {arrows} scroll, any other key returns",
+        Mode.LOG: f"LOG: {arrows} scroll, any other key returns",
+        Mode.SORT: f"SORT BY: {arrows} Enter, Esc returns",
+    }
+    said = words.get(shown.screen.mode, "")
+    return ((Style.HEADING, fit(f"  {said}", room, glyphs=shown.glyphs)),)
+
+
+def _help(shown: Shown, room: int) -> list[Line]:
+    """The keys by sections, the columns of the set in use, and the signs."""
+    place, choices = shown.screen.place, shown.screen.choices
+    named = columns.columns(place.view, columns.chosen(place.view, choices))
+    lines: list[Line] = []
+    for section, keys in shown.help:
+        lines += _section(section, keys, room, shown.glyphs)
+    lines.append(())
+    lines += [_meaning(place.view, each) for each in named]
+    lines.append(())
+    lines += [_entry(sign, meaning) for sign, meaning in _SIGNS]
+    return lines
+
+
+def _section(name: str, keys: Keys, room: int, glyphs: Glyphs) -> list[Line]:
+    """Keys in columns, as many as there is room for; long meanings take several."""
+    lines: list[list[Segment]] = []
+    taken = room
+    for cap, word in keys:
+        item = (
+            (Style.KEY, sentence(cap, glyphs)),
+            (Style.PLAIN, f" {sentence(word, glyphs)}"),
+        )
+        slots = -(-(extent(item) + 1) // _SLOT) * _SLOT
+        if taken + extent(item) > room:
+            margin = "" if lines else f" {sentence(name, glyphs)}"
+            lines.append([(Style.LABEL, fit(margin, _MARGIN, glyphs=glyphs))])
+            taken = _MARGIN
+        lines[-1] += (*item, (Style.PLAIN, " " * (slots - extent(item))))
+        taken += slots
+    return [tuple(line[:-1]) for line in lines]  # no gap at the end
+
+
+def _meaning(view: str, each: Column) -> Line:
+    field = VIEWS[view].field(each.name)
+    assert field is not None
+    return _entry(each.heading, field.meaning)
+
+
+def _entry(name: str, meaning: str) -> Line:
+    return (Style.KEY, f" {name:<{_MARGIN}} "), (Style.PLAIN, meaning)
+
+
+def _log(shown: Shown) -> list[Line]:
+    lines: Iterable[str] = shown.log or ("nothing has been logged",)
+    return [((Style.PLAIN, f" {sentence(each, shown.glyphs)}"),) for each in lines]
+
+
+def _sorts(shown: Shown, room: int) -> list[Line]:
+    """The columns to sort by, with a sign at the one in use, and one marked."""
+    place, choices = shown.screen.place, shown.screen.choices
+    view, used = place.view, columns.sort(place.view, choices)
+    names = columns.sortable(view, columns.chosen(view, choices), place.scope)
+    lines: list[Line] = []
+    for number, name in enumerate(names):
+        field = VIEWS[view].field(name)
+        assert field is not None
+        sign = (
+            columns.sign(view, used, shown.glyphs)
+            if name == used.removeprefix("-")
+            else " "
+        )
+        marked = number == shown.screen.scroll
+        cursor = ">" if marked else " "
+        heading = column(view, name).heading
+        text = f"{cursor}{sign} {heading:<{_MARGIN + 1}}{field.meaning}"
+        look = Style.SELECTED if marked else Style.PLAIN
+        lines.append(((look, fit(text, room, glyphs=shown.glyphs)),))
+    return lines

@@ -1,0 +1,159 @@
+"""What is worth an event in what the processes linked to this node report.
+
+Each event has one writer: the node that the process is linked to. How much of it is
+said is the throttle's affair. To tell of another total that should not grow, add it to
+``_TOTALS``. ``now`` is the node's monotonic clock, in seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from connmon.daemon.comings import Comings
+from connmon.daemon.throttle import Event, Kind, Place, Throttle, counted
+from connmon.model.board import Board
+from connmon.model.figures import places
+from connmon.model.journal import WARN, Journal
+from connmon.model.process import Process
+from connmon.model.records import OUT, Counters, Identity
+from connmon.wording import shown
+
+YOUNG_SECONDS = 60.0
+"""A process that began so lately did all it ever did just now."""
+
+FREED = 0.8
+"""Below this share of its places a pool is not full any more, and may be again."""
+
+FULL = Kind(
+    WARN,
+    again=lambda times: f"pool full {times} times",
+    among=lambda times, programs: f"pool full in {programs}",
+)
+
+
+def _of_total(words: Callable[[int], str]) -> Kind:
+    """A kind of event that is a growth of one of a process's totals."""
+    return Kind(
+        WARN, again=words, among=lambda count, programs: f"{words(count)} in {programs}"
+    )
+
+
+INVALIDATED = _of_total(lambda count: f"{counted(count, 'connection')} invalidated")
+FAILED = _of_total(lambda count: f"{counted(count, 'connection')} could not be opened")
+
+_TOTALS: tuple[tuple[Kind, Callable[[Counters], int]], ...] = (
+    (INVALIDATED, lambda totals: totals.invalidations + totals.soft_invalidations),
+    (FAILED, lambda totals: totals.connect_failures),
+)
+
+
+class Before(NamedTuple):
+    """What the board held before a report was applied.
+
+    ``counters`` are the process's, ``None`` if nothing was known of it, and ``live``
+    says whether it counted. ``absent`` is for how many seconds its program had had no
+    process, ``None`` if it had one.
+    """
+
+    counters: Counters | None
+    live: bool
+    absent: float | None
+
+
+class Chronicle:
+    """Turns what is reported here into events of the journal."""
+
+    def __init__(self, journal: Journal, board: Board, now: float) -> None:
+        """The node starts ``now``."""
+        self._board = board
+        self._throttle = Throttle(journal)
+        self._comings = Comings(journal, board, self._throttle, now)
+        #: Processes of which it was told that they have a full pool.
+        self._full: set[str] = set()
+
+    def before(self, identity: Identity, now: float) -> Before:
+        """To be asked right before a process's report goes to the board."""
+        process = self._board.processes.get(identity.process)
+        if process is None:
+            return Before(None, False, self._comings.absent(identity, now))
+        if process.live:
+            return Before(process.counters, True, None)
+        return Before(process.counters, False, self._comings.absent(identity, now))
+
+    def reported(self, process: Process, before: Before, now: float) -> None:
+        """The board applied a report of a process linked here."""
+        if not before.live:
+            self._comings.arrived(process.identity, before.absent, now)
+        counters, known = process.counters, before.counters
+        if known is None:
+            known = Counters() if _is_young(process, now) else counters
+        for kind, total in _TOTALS:
+            grown = total(counters) - total(known)
+            if grown > 0:
+                self._happened(kind, process.identity, kind.again(grown), now, grown)
+        # Places are counted only where that could matter: it costs.
+        if process.identity.process in self._full:
+            if (process.figures.used or 0.0) < FREED:
+                self._full.discard(process.identity.process)
+        elif process.checkouts and _may_be_full(process) and process.figures.full:
+            self._full.add(process.identity.process)
+            self._happened(FULL, process.identity, _full_pool(process), now)
+
+    def left(self, identity: Identity, now: float) -> None:
+        """The board was told ``now`` that a process linked here is gone."""
+        self._comings.left(identity, now)
+
+    def tick(self, now: float) -> None:
+        """Say what was held back; to be called each second."""
+        self._comings.tick(now)
+        self._forget()
+        self._throttle.tick(now)
+
+    def _happened(
+        self, kind: Kind, identity: Identity, text: str, now: float, amount: int = 1
+    ) -> None:
+        place = Place(identity.hostname, identity.program)
+        event = Event(kind, place, identity.pid, text, now, amount)
+        self._throttle.take(event, now)
+
+    def _forget(self) -> None:
+        """Forget the full pools of processes that are not linked here any more."""
+        for token in list(self._full):
+            process = self._board.processes.get(token)
+            if process is None or not process.live or process.home != self._board.home:
+                self._full.discard(token)
+
+
+def _is_young(process: Process, now: float) -> bool:
+    """Whether connmon has been in the process for a short time only."""
+    began = process.began
+    return began is not None and now - began <= YOUNG_SECONDS
+
+
+def _may_be_full(process: Process) -> bool:
+    """Whether enough is out to fill one of its pools; told without counting."""
+    out = process.checkouts
+    for pool in process.pools.values():
+        bound = places(pool.facts)
+        if bound is not None and out >= bound:
+            return True
+    return False
+
+
+def _full_pool(process: Process) -> str:
+    """The first full pool of a process, in words; it is named if there are several."""
+    out = Counter(
+        each.pool for each in process.connections.values() if each.state == OUT
+    )
+    for id, pool in process.pools.items():
+        facts = pool.facts
+        bound = places(facts)
+        if bound is not None and out[id] >= bound:
+            which = f"pool {shown(facts.name)}" if len(process.pools) > 1 else "pool"
+            return (
+                f"{which} full: {out[id]} of {bound} checked out "
+                f"(pool_size {facts.size}, max_overflow {facts.max_overflow})"
+            )
+    return "pool full"

@@ -1,0 +1,1 @@
+"""What consoles are shown: tables of rows, chosen, filtered and sorted."""

@@ -1,0 +1,147 @@
+"""The tables of open connections: all of them, and those that are out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from connmon.model.figures import places
+from connmon.model.process import Process
+from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord, PoolFacts
+from connmon.views.alert import OK, Signs, level, reason
+from connmon.views.moment import Moment
+from connmon.views.processes import in_scope
+from connmon.views.schema import CHECKOUTS, CONNECTIONS, VIEWS
+from connmon.views.table import Scope, Table
+
+STATES = {IDLE: "idle", OUT: "out", DETACHED: "detached"}
+
+
+class Connections:
+    """Connections by number, so that a hundred thousand make no object each.
+
+    ``offsets`` lead from the clocks of their processes to the node's.
+    """
+
+    def __init__(self) -> None:
+        """Have none yet."""
+        self.records: list[ConnectionRecord] = []
+        self.owners: list[Process] = []
+        self.offsets: list[float] = []
+
+    def add(self, process: Process, records: list[ConnectionRecord]) -> None:
+        """Connections of one process."""
+        self.records += records
+        self.owners += [process] * len(records)
+        self.offsets += [process.offset] * len(records)
+
+
+def connections(moment: Moment, scope: Scope) -> Table:
+    """A row for each open connection."""
+    found = Connections()
+    for process in in_scope(moment, scope):
+        found.add(process, list(process.connections.values()))
+    return _table(CONNECTIONS, moment, scope, found)
+
+
+def checkouts(moment: Moment, scope: Scope) -> Table:
+    """A row for each connection that is out of its pool now."""
+    found = Connections()
+    for process in in_scope(moment, scope):
+        if process.checkouts:
+            out = [each for each in process.connections.values() if each.state == OUT]
+            found.add(process, out)
+    return _table(CHECKOUTS, moment, scope, found)
+
+
+def described(facts: PoolFacts) -> str:
+    """A pool in a few words, such as ``QueuePool 5+10, timeout 30s``."""
+    said = [facts.kind]
+    if facts.size is not None:
+        overflow = "" if places(facts) is None else f"+{facts.max_overflow}"
+        said[0] += f" {facts.size}{overflow or '+unbounded'}"
+    if facts.timeout is not None:
+        said.append(f"timeout {facts.timeout:g}s")
+    if facts.recycle is not None and facts.recycle > 0:
+        said.append(f"recycle {facts.recycle:g}s")
+    if facts.pre_ping:
+        said.append("pre-ping")
+    return ", ".join(said)
+
+
+def _table(view: str, moment: Moment, scope: Scope, found: Connections) -> Table:
+    values = {**_whose(found), **_what(moment, found), **_judged(moment, found)}
+    entries = range(len(found.records))
+    return Table(VIEWS[view], entries, values, _about(moment, scope))
+
+
+def _about(moment: Moment, scope: Scope) -> str:
+    """What the pool is like that the scope names."""
+    if "process" not in scope or "pool_id" not in scope:
+        return ""
+    wanted = {"process": scope["process"]}
+    pools = (p for each in in_scope(moment, wanted) for p in each.pools.values())
+    facts = (each.facts for each in pools if each.id == scope["pool_id"])
+    return next(map(described, facts), "")
+
+
+def _whose(found: Connections) -> dict[str, Callable[[Any], Any]]:
+    """How to read whose a connection is."""
+    owners, records = found.owners, found.records
+
+    def pool_name(entry: int) -> str | None:
+        pool = owners[entry].pools.get(records[entry].pool)
+        return None if pool is None else pool.facts.name
+
+    return {
+        "hostname": lambda e: owners[e].identity.hostname,
+        "progname": lambda e: owners[e].identity.program,
+        "pid": lambda e: owners[e].identity.pid,
+        "process": lambda e: owners[e].identity.process,
+        "pool_id": lambda e: records[e].pool,
+        "pool_name": pool_name,
+        "connection": lambda e: records[e].id,
+        "owner": lambda e: records[e].owner or None,
+    }
+
+
+def _what(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]:
+    """How to read what it does, and for how long."""
+    records, offsets, seconds = found.records, found.offsets, moment.seconds
+
+    def in_state(state: int) -> Callable[[int], float | None]:
+        def value(entry: int) -> float | None:
+            record = records[entry]
+            if record.state != state:
+                return None
+            return seconds(record.since + offsets[entry])
+
+        return value
+
+    return {
+        "state": lambda e: STATES[records[e].state],
+        "out_seconds": in_state(OUT),
+        "idle_seconds": in_state(IDLE),
+        "age_seconds": lambda e: seconds(records[e].opened + offsets[e]),
+        "uses": lambda e: records[e].uses,
+        "stale_seconds": lambda e: moment.unheard(found.owners[e]),
+    }
+
+
+def _judged(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]:
+    """How to read what is wrong with it."""
+    out_seconds = _what(moment, found)["out_seconds"]
+
+    def is_stale(entry: int) -> bool:
+        return moment.is_stale(found.owners[entry])
+
+    def judged(entry: int) -> str:
+        return level(None, out_seconds(entry), stale=is_stale(entry))
+
+    def worded(entry: int) -> str:
+        if judged(entry) == OK:
+            return ""
+        stale = int(is_stale(entry))
+        return reason(Signs(oldest_seconds=out_seconds(entry), stale=stale), "")
+
+    return {"alert": judged, "reason": worded}

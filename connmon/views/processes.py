@@ -1,0 +1,192 @@
+"""The tables of processes and of their pools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from connmon.model.figures import places
+from connmon.model.process import Process
+from connmon.model.records import OUT, PoolRecord
+from connmon.views.alert import OK, Signs, level, reason
+from connmon.views.moment import Moment
+from connmon.views.programs import totals
+from connmon.views.schema import POOLS, PROCESSES, VIEWS
+from connmon.views.table import Scope, Table
+
+_OF_PROCESS = {
+    "hostname": lambda e: e.identity.hostname,
+    "progname": lambda e: e.identity.program,
+    "pid": lambda e: e.identity.pid,
+    "process": lambda e: e.identity.process,
+    "node": lambda e: e.home.node,
+}
+
+
+class PoolEntry(NamedTuple):
+    """One pool of a process."""
+
+    process: Process
+    record: PoolRecord
+
+
+class Load(NamedTuple):
+    """What is open and out of one pool; ``oldest`` by the node's clock."""
+
+    connections: int = 0
+    out: int = 0
+    oldest: float | None = None
+
+
+def processes(moment: Moment, scope: Scope) -> Table:
+    """A row for each live process."""
+    seconds = moment.seconds
+    values: dict[str, Callable[[Any], Any]] = {
+        **_OF_PROCESS,
+        **_judged(moment),
+        **totals(lambda e: e.counters),
+        "up_seconds": lambda e: seconds(e.began),
+        "heard_seconds": lambda e: seconds(e.heard),
+        "pools": lambda e: len(e.pools),
+        "conn": lambda e: len(e.connections),
+        "ckout": lambda e: e.checkouts,
+        "maxconn": lambda e: e.maxima.connections,
+        "maxckout": lambda e: e.maxima.checkouts,
+        "ckoutpersec": lambda e: e.per_second(moment.now),
+        "stale_seconds": moment.unheard,
+        "capacity": lambda e: e.figures.capacity,
+        "pool_worst": lambda e: e.figures.used,
+        "full": lambda e: e.figures.full,
+        "oldest_seconds": lambda e: seconds(e.figures.oldest),
+    }
+    return Table(VIEWS[PROCESSES], list(in_scope(moment, scope)), values)
+
+
+def pools(moment: Moment, scope: Scope) -> Table:
+    """A row for each pool of each live process."""
+    entries = [
+        PoolEntry(process, record)
+        for process in in_scope(moment, scope)
+        for record in process.pools.values()
+    ]
+    values: dict[str, Callable[[Any], Any]] = {
+        **{name: _of_owner(read) for name, read in _OF_PROCESS.items()},
+        **_facts(),
+        **_load(moment),
+        "maxconn": lambda e: e.record.maxima.connections,
+        "maxckout": lambda e: e.record.maxima.checkouts,
+        "stale_seconds": lambda e: moment.unheard(e.process),
+        "hold_p50_seconds": lambda e: e.record.holds.quantile(0.5),
+        "hold_p99_seconds": lambda e: e.record.holds.quantile(0.99),
+        "connect_p99_seconds": lambda e: e.record.creations.quantile(0.99),
+        **totals(lambda e: e.record.counters),
+    }
+    return Table(VIEWS[POOLS], entries, values)
+
+
+def in_scope(moment: Moment, scope: Scope) -> Iterator[Process]:
+    """The live processes that are meant, found without looking at all of them."""
+    board = moment.board
+    found: Any
+    if "process" in scope:
+        process = board.processes.get(str(scope["process"]))
+        found = [] if process is None else [process]
+    elif "hostname" in scope and "progname" in scope:
+        program = board.program(str(scope["hostname"]), str(scope["progname"]))
+        found = [] if program is None else program.live.values()
+    else:
+        found = board.processes.values()
+    wanted = [
+        (read, scope[name]) for name, read in _OF_PROCESS.items() if name in scope
+    ]
+    for process in found:
+        if process.live and all(read(process) == value for read, value in wanted):
+            yield process
+
+
+def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
+    """How to read what is wrong with a process."""
+
+    def judged(process: Process) -> str:
+        figures, stale = process.figures, moment.is_stale(process)
+        return level(figures.used, moment.seconds(figures.oldest), stale=stale)
+
+    def worded(process: Process) -> str:
+        if judged(process) == OK:
+            return ""
+        stale = int(moment.is_stale(process))
+        signs = moment.signs(process.figures, len(process.pools), stale)
+        return reason(signs, "pools")
+
+    return {"alert": judged, "reason": worded}
+
+
+def _facts() -> dict[str, Callable[[Any], Any]]:
+    """How to read what a pool is."""
+    return {
+        "pool_id": lambda e: e.record.id,
+        "pool_name": lambda e: e.record.facts.name,
+        "kind": lambda e: e.record.facts.kind,
+        "pool_size": lambda e: e.record.facts.size,
+        "max_overflow": lambda e: e.record.facts.max_overflow,
+        "timeout_seconds": lambda e: _duration(e.record.facts.timeout),
+        "recycle_seconds": lambda e: _duration(e.record.facts.recycle),
+        "pre_ping": lambda e: e.record.facts.pre_ping,
+    }
+
+
+def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
+    """How to read what is open and out, and what is wrong with that."""
+    seconds = moment.seconds
+    loads: dict[Process, dict[int, Load]] = {}
+
+    def load(entry: PoolEntry) -> Load:
+        if entry.process not in loads:
+            loads[entry.process] = _loads(entry.process)
+        return loads[entry.process].get(entry.record.id, Load())
+
+    def used(entry: PoolEntry) -> float | None:
+        bound = places(entry.record.facts)
+        return load(entry).out / bound if bound else None
+
+    def signs(entry: PoolEntry) -> Signs:
+        return Signs(
+            used=used(entry),
+            full=int((used(entry) or 0.0) >= 1.0),
+            oldest_seconds=seconds(load(entry).oldest),
+            stale=int(moment.is_stale(entry.process)),
+        )
+
+    def judged(entry: PoolEntry) -> str:
+        stale = moment.is_stale(entry.process)
+        return level(used(entry), seconds(load(entry).oldest), stale=stale)
+
+    return {
+        "conn": lambda e: load(e).connections,
+        "ckout": lambda e: load(e).out,
+        "pool_used": used,
+        "oldest_seconds": lambda e: seconds(load(e).oldest),
+        "alert": judged,
+        "reason": lambda e: "" if judged(e) == OK else reason(signs(e), "pools"),
+    }
+
+
+def _loads(process: Process) -> dict[int, Load]:
+    """The load of each pool that has connections."""
+    loads: dict[int, Load] = {}
+    for each in process.connections.values():
+        connections, out, oldest = loads.get(each.pool, Load())
+        if each.state == OUT:
+            since = each.since + process.offset
+            out, oldest = out + 1, since if oldest is None else min(oldest, since)
+        loads[each.pool] = Load(connections + 1, out, oldest)
+    return loads
+
+
+def _duration(told: float | None) -> float | None:
+    """What a pool is configured with, if it is a duration: -1 means never."""
+    return None if told is None or told < 0.0 else told
+
+
+def _of_owner(read: Callable[[Process], Any]) -> Callable[[Any], Any]:
+    return lambda entry: read(entry.process)

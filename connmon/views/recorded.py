@@ -1,0 +1,106 @@
+"""All views from whole tables that were shown earlier, as if they were a board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
+from typing import Any
+
+from connmon.model.records import PoolFacts
+from connmon.views.connections import described
+from connmon.views.frame import Frame, Row
+from connmon.views.query import Query
+from connmon.views.schema import (
+    CHECKOUTS,
+    CONNECTIONS,
+    EVENTS,
+    HOSTS,
+    NODES,
+    POOLS,
+    PROCESSES,
+    PROGRAMS,
+    VIEWS,
+)
+from connmon.views.table import Scope, Table
+
+WHOLE = tuple(
+    Query(view)
+    for view in (PROGRAMS, HOSTS, PROCESSES, POOLS, CONNECTIONS, NODES, EVENTS)
+)
+"""The queries whose frames tell everything."""
+
+
+class Recorded:
+    """Answers from frames, those of ``WHOLE``; what is not among them is empty."""
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        """Take the frames of one moment."""
+        self._frames = {frame.view: frame for frame in frames}
+
+    def table(self, view: str, scope: Scope, now: float) -> Table:
+        """The rows of a view that are within ``scope``."""
+        frame = self._frames.get(CONNECTIONS if view == CHECKOUTS else view)
+        if frame is None:
+            return Table(VIEWS[view], [], {})
+        values = _values(frame)
+        rows = list(frame.rows)
+        if view == CHECKOUTS and "state" in values:
+            rows = [row for row in rows if values["state"](row) == "out"]
+        table = Table(
+            VIEWS[view],
+            rows,
+            values,
+            self._about(scope) if view in (CONNECTIONS, CHECKOUTS) else "",
+            self._parent(frame) if view == PROGRAMS else None,
+        )
+        return table.within(scope) if scope else table
+
+    def _parent(self, programs: Frame) -> Callable[[str], Row]:
+        """Makes a row of the programs view for a host."""
+        hosts: dict[str, Mapping[str, Any]] = {}
+
+        def parent(hostname: str) -> Row:
+            if not hosts:
+                told = _named(self._frames.get(HOSTS))
+                hosts.update((row["hostname"], row) for row in told)
+            host = {"nproc": 0, "programs": 0, **hosts.get(hostname, {})}
+            host |= {"hostname": hostname, "progname": ""}
+            host["connected"] = bool(host["nproc"])
+            return tuple(host.get(name) for name in programs.fields)
+
+        return parent
+
+    def _about(self, scope: Scope) -> str:
+        """What the pool is like that the scope names."""
+        if "process" not in scope or "pool_id" not in scope:
+            return ""
+        wanted = {name: scope[name] for name in ("process", "pool_id")}
+        pools = self.table(POOLS, wanted, 0.0)
+        rows = (
+            {name: read(row) for name, read in pools.values.items()}
+            for row in pools.entries
+        )
+        return next((described(_facts(row)) for row in rows), "")
+
+
+def _facts(row: Mapping[str, Any]) -> PoolFacts:
+    return PoolFacts(
+        row.get("pool_name") or "",
+        row.get("kind") or "",
+        row.get("pool_size"),
+        row.get("max_overflow"),
+        row.get("timeout_seconds"),
+        row.get("recycle_seconds"),
+        bool(row.get("pre_ping")),
+    )
+
+
+def _values(frame: Frame) -> dict[str, Any]:
+    return {name: itemgetter(index) for index, name in enumerate(frame.fields)}
+
+
+def _named(frame: Frame | None) -> Iterator[dict[str, Any]]:
+    """The values of each row by their names."""
+    if frame is not None:
+        for row in frame.rows:
+            yield dict(zip(frame.fields, row, strict=True))

@@ -1,0 +1,384 @@
+"""The views and their fields, under the names that JSON, CSV, filters and sorts use.
+
+This is the one list of them: nodes make rows in the order of ``View.fields``, consoles
+find their columns by name, and a field that one of the two does not know is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+PROGRAMS = "programs"
+HOSTS = "hosts"
+PROCESSES = "processes"
+POOLS = "pools"
+CONNECTIONS = "connections"
+CHECKOUTS = "checkouts"
+NODES = "nodes"
+EVENTS = "events"
+
+
+class Kind(Enum):
+    """What a value is; ``None`` stands for not known in each of them."""
+
+    #: ``str``.
+    TEXT = auto()
+    #: ``tuple`` of ``str``.
+    TEXTS = auto()
+    #: ``int``, not negative.
+    COUNT = auto()
+    #: ``float``: a duration in seconds.
+    SECONDS = auto()
+    #: ``float``: so many per second, or per minute if the name says so.
+    RATE = auto()
+    #: ``float``: 1.0 is all there is.
+    RATIO = auto()
+    #: ``bool``.
+    FLAG = auto()
+    #: ``tuple`` of ``float``: rates per second, the oldest first, 3 s each.
+    SERIES = auto()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether values can be compared with a number."""
+        return self in (Kind.COUNT, Kind.SECONDS, Kind.RATE, Kind.RATIO)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One figure of a row.
+
+    ``heading`` is what stands over its column, and in lower case another name for it
+    where one types. ``meaning`` is a phrase for lists and help.
+    """
+
+    name: str
+    kind: Kind
+    heading: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A table: its fields, which of them tell a row from all others, and its order.
+
+    ``order`` names fields to sort by, the first first; ``-`` before one is downwards.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name or heading, in whatever case."""
+        wanted = name.lower()
+        for each in self.fields:
+            if each.name == wanted:
+                return each
+        for each in self.fields:
+            if each.heading.lower() == wanted:
+                return each
+        return None
+
+    def index(self, name: str) -> int:
+        """Where in a row the field of that name is."""
+        return next(i for i, each in enumerate(self.fields) if each.name == name)
+
+
+_TEXT, _COUNT, _SECONDS = Kind.TEXT, Kind.COUNT, Kind.SECONDS
+_RATE, _RATIO, _FLAG = Kind.RATE, Kind.RATIO, Kind.FLAG
+
+_ALERT = Field("alert", _TEXT, "ALERT", "ok, warn or crit")
+_REASON = Field("reason", _TEXT, "REASON", "why it is not ok, in words")
+_HOST = Field("hostname", _TEXT, "HOST", "host of the processes")
+_PROGRAM = Field("progname", _TEXT, "PROGRAM", "name of the program")
+_NPROC = Field("nproc", _COUNT, "NPROC", "processes running now")
+_CONN = Field("conn", _COUNT, "CONN", "connections open now")
+_CKOUT = Field("ckout", _COUNT, "CKOUT", "connections checked out now")
+_PER_SECOND = Field(
+    "ckoutpersec", _RATE, "CKOUT/s", "checkouts per second, over the last 10 s"
+)
+_HISTORY = Field("history", Kind.SERIES, "LAST 60s", "checkouts per second, by 3 s")
+_POOL_WORST = Field(
+    "pool_worst",
+    _RATIO,
+    "POOL",
+    "fullest pool of one process: checked out of pool_size + max_overflow",
+)
+_FULL = Field("full", _COUNT, "FULL", "processes with a pool that is full")
+_WAITING = Field("waiting", _COUNT, "WAIT", "threads or tasks waiting for a connection")
+_WAIT_P99 = Field(
+    "wait_p99_seconds", _SECONDS, "Wp99", "99th percentile of waits, last 60 s"
+)
+_OLDEST = Field("oldest_seconds", _SECONDS, "OLDEST", "longest checkout now")
+_TXN = Field("txn_seconds", _SECONDS, "TXN", "longest open transaction now")
+_TIMEOUTS = Field("timeouts", _COUNT, "TMO", "checkouts that timed out")
+_TIMEOUTS_PER_MINUTE = Field(
+    "timeouts_per_minute", _RATE, "TMO/m", "checkouts that timed out, per minute"
+)
+_INVALIDATIONS_PER_SECOND = Field(
+    "invalidations_per_second", _RATE, "INV/s", "connections invalidated per second"
+)
+_CONNECTS_PER_SECOND = Field(
+    "connects_per_second", _RATE, "NEW/s", "connections opened per second"
+)
+_LEAKS = Field("leaks", _COUNT, "LEAK", "connections proven to have leaked")
+_STALE = Field("stale", _COUNT, "STALE", "processes whose node nobody hears")
+_STALE_SECONDS = Field(
+    "stale_seconds", _SECONDS, "STALE FOR", "age of the oldest such knowledge"
+)
+_TOTALS = (
+    Field("checkouts", _COUNT, "CKOUTS", "checkouts since it began"),
+    Field("connects", _COUNT, "CONNECTS", "connections opened since it began"),
+    Field("closes", _COUNT, "CLOSES", "connections closed since it began"),
+    Field("connect_failures", _COUNT, "CFAIL", "connections that could not be opened"),
+    Field("invalidations", _COUNT, "INVAL", "connections invalidated, at once or soft"),
+)
+_PID = Field("pid", _COUNT, "PID", "process id")
+_PROCESS = Field("process", _TEXT, "PROCESS", "token of the process, unique")
+_NODE_OF = Field("node", _TEXT, "NODE", "node that the process is linked to")
+_POOL_ID = Field("pool_id", _COUNT, "POOL#", "number of the pool within its process")
+_POOL_NAME = Field("pool_name", _TEXT, "DATABASE", "driver, server and database")
+
+_PEAKS = (
+    Field("maxnproc", _COUNT, "MAXNPROC", "most processes at one moment"),
+    Field("maxconn", _COUNT, "MAXCONN", "most connections at one moment"),
+    Field("maxckout", _COUNT, "MAXCKOUT", "most checkouts at one moment"),
+)
+_OWN_PEAKS = _PEAKS[1:]
+
+_PROGRAMS = View(
+    PROGRAMS,
+    (
+        _HOST,
+        _PROGRAM,
+        Field("connected", _FLAG, "LINKED", "whether a process of it is running"),
+        _NPROC,
+        _CONN,
+        _CKOUT,
+        *_PEAKS,
+        _PER_SECOND,
+        _STALE,
+        _STALE_SECONDS,
+        Field("programs", _COUNT, "PROGRAMS", "in a tree, programs of the host"),
+        Field("gone_seconds", _SECONDS, "GONE", "since its last process ended"),
+        _ALERT,
+        _REASON,
+        Field("pool_size", _COUNT, "SIZE", "pool_size, if all pools agree"),
+        Field("max_overflow", _COUNT, "OVER", "max_overflow, if all pools agree"),
+        Field("capacity", _COUNT, "CAP", "most checkouts that all its pools allow"),
+        _POOL_WORST,
+        _FULL,
+        _WAITING,
+        _WAIT_P99,
+        _OLDEST,
+        _TXN,
+        _TIMEOUTS,
+        _TIMEOUTS_PER_MINUTE,
+        _INVALIDATIONS_PER_SECOND,
+        _CONNECTS_PER_SECOND,
+        _LEAKS,
+        *_TOTALS,
+        _HISTORY,
+    ),
+    key=("hostname", "progname"),
+    order=("hostname", "progname"),
+)
+
+_HOSTS = View(
+    HOSTS,
+    (
+        _HOST,
+        Field("programs", _COUNT, "PROGRAMS", "programs with a process running"),
+        _NPROC,
+        _CONN,
+        _CKOUT,
+        _PER_SECOND,
+        _STALE,
+        _STALE_SECONDS,
+        Field("gone_seconds", _SECONDS, "GONE", "since its last process ended"),
+        _ALERT,
+        _REASON,
+        Field("capacity", _COUNT, "CAP", "most checkouts that all pools allow"),
+        _POOL_WORST,
+        _FULL,
+        _WAITING,
+        _WAIT_P99,
+        _OLDEST,
+        _TXN,
+        _TIMEOUTS,
+        _TIMEOUTS_PER_MINUTE,
+        _INVALIDATIONS_PER_SECOND,
+        _CONNECTS_PER_SECOND,
+        _LEAKS,
+        *_TOTALS,
+    ),
+    key=("hostname",),
+    order=("hostname",),
+)
+
+_PROCESSES = View(
+    PROCESSES,
+    (
+        _HOST,
+        _PROGRAM,
+        _PID,
+        _PROCESS,
+        _NODE_OF,
+        Field("up_seconds", _SECONDS, "UP", "since connmon began in the process"),
+        Field("heard_seconds", _SECONDS, "HEARD", "since its last report"),
+        Field("pools", _COUNT, "POOLS", "pools of the process"),
+        _CONN,
+        _CKOUT,
+        *_OWN_PEAKS,
+        _PER_SECOND,
+        _STALE_SECONDS,
+        _ALERT,
+        _REASON,
+        Field("capacity", _COUNT, "CAP", "most checkouts that its pools allow"),
+        _POOL_WORST,
+        Field("full", _COUNT, "FULL", "pools that are full"),
+        _WAITING,
+        _WAIT_P99,
+        _OLDEST,
+        _TXN,
+        _TIMEOUTS,
+        _LEAKS,
+        *_TOTALS,
+    ),
+    key=("process",),
+    order=("hostname", "progname", "pid", "process"),
+)
+
+_POOLS = View(
+    POOLS,
+    (
+        _HOST,
+        _PROGRAM,
+        _PID,
+        _PROCESS,
+        _POOL_ID,
+        _POOL_NAME,
+        Field("kind", _TEXT, "CLASS", "class of the pool"),
+        Field("pool_size", _COUNT, "SIZE", "pool_size"),
+        Field("max_overflow", _COUNT, "OVER", "max_overflow; unknown if unbounded"),
+        Field("timeout_seconds", _SECONDS, "TIMEOUT", "longest wait for a connection"),
+        Field("recycle_seconds", _SECONDS, "RECYCLE", "age at which one is replaced"),
+        Field("pre_ping", _FLAG, "PING", "whether each is tried before use"),
+        _CONN,
+        _CKOUT,
+        *_OWN_PEAKS,
+        _STALE_SECONDS,
+        _ALERT,
+        _REASON,
+        Field("pool_used", _RATIO, "POOL", "checked out of pool_size + max_overflow"),
+        _WAITING,
+        _WAIT_P99,
+        _OLDEST,
+        _TXN,
+        Field("hold_p50_seconds", _SECONDS, "HOLD50", "median of ended checkouts"),
+        Field("hold_p99_seconds", _SECONDS, "HOLD99", "99th percentile of them"),
+        Field("connect_p99_seconds", _SECONDS, "NEW99", "99th percentile to connect"),
+        _TIMEOUTS,
+        _LEAKS,
+        *_TOTALS,
+    ),
+    key=("process", "pool_id"),
+    order=("hostname", "progname", "pid", "process", "pool_id"),
+)
+
+_CONNECTION_FIELDS = (
+    _HOST,
+    _PROGRAM,
+    _PID,
+    _PROCESS,
+    _POOL_ID,
+    _POOL_NAME,
+    Field("connection", _COUNT, "#", "number of the connection within its process"),
+    Field("server_session", _COUNT, "SESSION", "the server's id of the session"),
+    Field("state", _TEXT, "STATE", "idle, out or detached"),
+    Field("out_seconds", _SECONDS, "OUT FOR", "since it was checked out"),
+    _TXN,
+    Field("idle_seconds", _SECONDS, "IDLE", "since it was last returned"),
+    Field("age_seconds", _SECONDS, "AGE", "since it was opened"),
+    Field("uses", _COUNT, "USES", "times it was checked out"),
+    _ALERT,
+    _REASON,
+    _STALE_SECONDS,
+    Field("owner", _TEXT, "THREAD", "thread or task that took it"),
+    Field("site", _TEXT, "CHECKED OUT AT", "line of the application that took it"),
+)
+
+_CONNECTIONS, _CHECKOUTS = (
+    View(
+        name,
+        _CONNECTION_FIELDS,
+        key=("process", "connection"),
+        order=(
+            "-out_seconds",
+            "hostname",
+            "progname",
+            "pid",
+            "process",
+            "connection",
+        ),
+    )
+    for name in (CONNECTIONS, CHECKOUTS)
+)
+
+_NODES = View(
+    NODES,
+    (
+        Field("node", _TEXT, "NODE", "name of the node"),
+        Field("address", _TEXT, "ADDRESS", "where others reach it"),
+        Field("state", _TEXT, "STATE", "up, stale, unreachable or refused"),
+        Field("reason", _TEXT, "REASON", "why it is not up"),
+        Field("since_seconds", _SECONDS, "SINCE", "how long it has been in that state"),
+        Field("heard_seconds", _SECONDS, "HEARD", "since anyone heard it"),
+        Field("clients", _COUNT, "CLIENTS", "processes linked to it"),
+        Field("consoles", _COUNT, "CONSOLES", "consoles linked to it"),
+        Field("agreed_seconds", _SECONDS, "AGREED", "since both knew the same"),
+        Field("lag_seconds", _SECONDS, "LAG", "round trip"),
+        Field("bytes_sent", _COUNT, "BYTESOUT", "bytes sent to it"),
+        Field("bytes_received", _COUNT, "BYTESIN", "bytes received from it"),
+        Field("messages_sent", _COUNT, "MSGSOUT", "messages sent to it"),
+        Field("messages_received", _COUNT, "MSGSIN", "messages received from it"),
+        Field("version", _TEXT, "VERSION", "its connmon's version"),
+        Field("remarks", Kind.TEXTS, "REMARKS", "what else is odd about it"),
+    ),
+    key=("node", "address"),
+    order=(),
+)
+
+_EVENTS = View(
+    EVENTS,
+    (
+        Field("age_seconds", _SECONDS, "AGE", "how long ago it happened"),
+        Field("severity", _TEXT, "SEV", "info, warn or crit"),
+        Field("hostname", _TEXT, "HOST", "host of the process, if it is about one"),
+        Field("progname", _TEXT, "PROGRAM", "program, if it is about one"),
+        Field("pid", _COUNT, "PID", "process id, if it is about one"),
+        Field("node", _TEXT, "NODE", "node that noted it"),
+        Field("text", _TEXT, "EVENT", "what happened"),
+        Field("origin", _TEXT, "ORIGIN", "start of the node that noted it"),
+        Field("sequence", _COUNT, "NUMBER", "its number among that start's events"),
+    ),
+    key=("origin", "sequence"),
+    order=("age_seconds",),
+)
+
+VIEWS = {
+    each.name: each
+    for each in (
+        _PROGRAMS,
+        _HOSTS,
+        _PROCESSES,
+        _POOLS,
+        _CONNECTIONS,
+        _CHECKOUTS,
+        _NODES,
+        _EVENTS,
+    )
+}
