@@ -103,8 +103,7 @@ def join(reactor: Any, service: config.Service, name: str, incarnation: str) -> 
     fleet = Fleet(board, nodes=mesh.nodes, events=journal.newest, cluster=mesh.cluster)
 
     def made(queries: Sequence[Query]) -> bytes:
-        now = reactor.seconds()
-        return encode_feed([fleet.answer(each, now) for each in queries])
+        return encode_feed(fleet.answers(queries, reactor.seconds()))
 
     return Node(
         service=service.name,

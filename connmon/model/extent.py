@@ -82,7 +82,7 @@ class Extent:
 
     def seldom_per_second(self, rate: Rate | None, now: float) -> float | None:
         """The rate ``connects`` or ``invalidations``: known as soon as checkouts'."""
-        if self.per_second(now) is None:
+        if self.rate is None or not self.rate.known:
             return None
         return 0.0 if rate is None else rate.per_second(now)
 

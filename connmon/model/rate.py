@@ -63,15 +63,13 @@ class Slots:
 
         Nothing was noted before ``first``.
         """
-        total = 0.0
-        width = self._width
         oldest = self._head - len(self._slots) + 1
-        for slot in range(max(int(start / width), oldest), int(end / width) + 1):
-            held = self._slots[slot % len(self._slots)]
-            if held:
-                begin, until = max(first, slot * width), (slot + 1) * width
-                share = min(end, until) - max(start, begin)
-                total += held * max(share, 0.0) / (until - begin)
+        low, high = max(int(start / self._width), oldest), int(end / self._width)
+        if low > high:
+            return 0.0
+        total = self._share(low, start, end, first)
+        if low < high:
+            total += self._between(low + 1, high) + self._share(high, start, end, first)
         return total
 
     def last(self, count: int, before: float) -> list[float]:
@@ -91,6 +89,25 @@ class Slots:
             self._slots[slot % size] = 0.0
         self._head = max(self._head, head)
 
+    def _share(self, slot: int, start: float, end: float, first: float) -> float:
+        """How many of one span fell between two moments."""
+        held = self._of(slot)
+        if not held:
+            return 0.0
+        begin, until = max(first, slot * self._width), (slot + 1) * self._width
+        share = min(end, until) - max(start, begin)
+        return held * max(share, 0.0) / (until - begin)
+
+    def _between(self, low: int, high: int) -> float:
+        """All of the spans from ``low`` to before ``high``, which are in the ring."""
+        if low >= high:
+            return 0.0
+        size = len(self._slots)
+        begin, until = low % size, high % size
+        if begin < until:
+            return sum(self._slots[begin:until])
+        return sum(self._slots[begin:]) + sum(self._slots[:until])
+
     def _of(self, slot: int) -> float:
         size = len(self._slots)
         return self._slots[slot % size] if self._head - size < slot <= self._head else 0
@@ -108,12 +125,14 @@ class Rate:
     ``first`` is when it began.
     """
 
-    __slots__ = ("_last", "_slots", "first")
+    __slots__ = ("_busy", "_last", "_slots", "first")
 
     def __init__(self, now: float) -> None:
         """Begin at ``now``, the moment of the first report: its totals are no rate."""
         self.first = now
         self._last = now
+        #: When something last happened, at the latest.
+        self._busy = now
         self._slots = Slots(_WIDTH, _SLOTS, now)
 
     def add(self, count: int, span: float, now: float) -> None:
@@ -121,14 +140,22 @@ class Rate:
         self._slots.advance(now)
         self._last = max(self._last, now)
         if count > 0:
+            self._busy = max(self._busy, now)
             self._slots.put(count, max(min(span, now - self.first), 0.0), now)
+
+    @property
+    def known(self) -> bool:
+        """Whether a second report has been heard."""
+        return self._last > self.first
 
     def per_second(self, now: float) -> float | None:
         """The rate at ``now``; ``None`` before a second report has been heard."""
-        if self._last <= self.first:
+        if not self.known:
             return None
-        self._slots.advance(now)
         end = now - LAG
+        if self._busy + _WIDTH < end - WINDOW:
+            return 0.0
+        self._slots.advance(now)
         if end - self.first < SETTLED:
             return self._slots.sum() / max(self._last - self.first, SETTLED)
         start = max(self.first, end - WINDOW)

@@ -67,7 +67,11 @@ def optional_count(value: Any) -> int | None:
 
 def number(value: Any) -> float:
     """A finite number."""
-    if type(value) not in (float, int) or not isfinite(value):
+    try:
+        finite = type(value) in (float, int) and isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        finite = False
+    if not finite:
         raise ProtocolError("expected a finite number")
     return float(value)
 

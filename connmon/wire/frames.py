@@ -72,11 +72,8 @@ def frames_of(fields: Any) -> tuple[Frame, ...]:
     known, told, frames = array(fields, 3)[:3]
     if known != FORMAT:
         raise ProtocolError(f"a feed of format {known!r:.20}, expected {FORMAT}")
-    try:
-        head = _head(told)
-        return tuple(_frame(head, each) for each in array(frames))
-    except OverflowError:  # JSON can say numbers that msgpack cannot
-        raise ProtocolError("a number that is too large") from None
+    head = _head(told)
+    return tuple(_frame(head, each) for each in array(frames))
 
 
 def _parts(frame: Frame) -> list[Any]:
