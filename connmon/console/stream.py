@@ -63,6 +63,7 @@ class Stream:
         if self._lost:
             self.say(f"{self._lost}going on with {origin}")
             self._lost = ""
+        self._compare(frames[0])
         try:
             self._out.write(self._written(frames[0], at, self._first))
             self._out.flush()
@@ -73,6 +74,12 @@ class Stream:
             self._end(1)
         else:
             self._wrote()
+
+    def _compare(self, frame: Frame) -> None:
+        """Tell it once if rows are left out; their number is in each frame."""
+        if self._first and len(frame.rows) < frame.count:
+            shown = f"{len(frame.rows)} of {frame.count} {frame.view}"
+            self.say(f"only {shown}, a node sends no more at once: use --filter")
 
     def refused(self, reason: str, number: int) -> None:
         """The node does not understand what is asked for.

@@ -14,7 +14,8 @@
 A feed has a frame for each query of the subscription, in their order. A row has a
 value for each field that is named, of the kind that ``connmon.views.schema`` gives it,
 or nil; fields that a reader does not know it leaves out. The sender cuts texts to
-``TEXT_LIMIT`` characters, and tells at most ``MOST_TEXTS`` where there are several.
+``TEXT_LIMIT`` characters, tells at most ``MOST_TEXTS`` where there are several, and
+leaves out the last rows of what would be longer than ``FEED_LIMIT`` bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 from connmon.errors import ProtocolError
 from connmon.views.frame import Frame, Gauge, Head, Row
 from connmon.views.schema import VIEWS, Kind, View
-from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
+from connmon.wire.commands import BOX_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.fields import (
     array,
     count,
@@ -52,9 +53,21 @@ MOST_STEPS = 64
 """Rates in one history."""
 
 
-def encode_feed(frames: Sequence[Frame]) -> bytes:
-    """Frames of one moment, and so with one head, as a payload."""
-    return pack(feed_fields(frames))
+FEED_LIMIT = BOX_LIMIT - 1024 * 1024
+"""The most bytes of a feed: what is left of a box is for the rest of it."""
+
+
+def encode_feed(frames: Sequence[Frame], limit: int = FEED_LIMIT) -> bytes:
+    """Frames of one moment, and so with one head, as a payload.
+
+    Of what would be longer than ``limit`` the last rows are left out; ``count`` tells.
+    """
+    payload = pack(feed_fields(frames))
+    while len(payload) > limit and any(each.rows for each in frames):
+        most = max(len(each.rows) for each in frames) * 3 // 4
+        frames = [replace(each, rows=each.rows[:most]) for each in frames]
+        payload = pack(feed_fields(frames))
+    return payload
 
 
 def decode_feed(payload: bytes) -> tuple[Frame, ...]:

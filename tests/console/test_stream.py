@@ -9,6 +9,7 @@ import resource
 import signal
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -78,6 +79,18 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual("a 0 first\nb 1 again\nc 2 again\n", self.out.getvalue())
         self.assertEqual(("", []), (self.err.getvalue(), self.statuses))
         self.assertFalse(stream.ended)
+
+    def test_rows_that_were_left_out_are_told_once(self) -> None:
+        """A node sends no more of them than fit into one box."""
+        stream = self.stream()
+        for _ in range(2):
+            stream.shown((replace(of("a"), count=7),), 1, "a:5800", 1.0)
+        self.assertEqual(
+            "connmon: only 0 of 7 programs, a node sends no more at once: "
+            "use --filter\n",
+            self.err.getvalue(),
+        )
+        self.assertEqual(2, self.out.getvalue().count("\n"))
 
     def test_it_ends_after_so_many(self) -> None:
         """With status 0, and nothing of what still comes is written."""

@@ -244,6 +244,29 @@ WRONG: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
 )
 
 
+class LimitTests(SynchronousTestCase):
+    """A feed has to fit into a box."""
+
+    def test_the_last_rows_of_what_is_too_long_are_left_out(self) -> None:
+        """How many there are is told all the same, and short tables are whole."""
+        rows = tuple((f"host{number:05}", number) for number in range(2000))
+        fields = ("hostname", "nproc")
+        long = Frame(HEAD, PROGRAMS, fields, rows, count=2000, total=2000)
+        short = replace(long, rows=rows[:3], count=3, total=3)
+        payload = encode_feed([long, short], 9000)
+        self.assertLessEqual(len(payload), 9000)
+        got, whole = decode_feed(payload)
+        self.assertEqual(rows[: len(got.rows)], got.rows)
+        self.assertTrue(300 < len(got.rows) < 800, len(got.rows))
+        self.assertEqual((2000, 2000), (got.count, got.total))
+        self.assertEqual(short, whole)
+
+    def test_a_limit_that_nothing_keeps_ends(self) -> None:
+        """There is nothing left to leave out."""
+        (frame,) = decode_feed(encode_feed([Frame(HEAD, PROGRAMS, (), ((),) * 9)], 1))
+        self.assertEqual((), frame.rows)
+
+
 class RefusedTests(SynchronousTestCase):
     """Nothing else gets in."""
 
