@@ -10,7 +10,7 @@ import sys
 
 from benchmarks import report
 
-BENCHMARKS = ("overhead", "tail", "footprint", "wire", "mesh")
+BENCHMARKS = ("overhead", "tail", "footprint", "wire", "mesh", "console")
 
 
 def main(arguments: list[str]) -> int:

@@ -14,6 +14,7 @@ TITLES = {
     "footprint": "Memory, threads, start and idleness",
     "wire": "Bytes on the wire",
     "mesh": "A cluster of nodes",
+    "console": "The console",
 }
 
 HEAD = """\

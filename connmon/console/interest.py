@@ -68,7 +68,7 @@ class Interest:
         elif query != self._query and not self._finding:
             if frame is None or not held(screen.place, frame, page):
                 self._watch(query, delay)
-            elif not frozen and self._moved(query):
+            elif self._moved(query):
                 self._settle()
 
     def rest(self, screen: Screen, page: int) -> None:

@@ -286,6 +286,8 @@ class CsvTests(SynchronousTestCase):
         frame = a_frame(PROGRAMS, [a_program('a,"b"\r\n', "=1+1")])
         line = as_csv(frame, 1.0)
         self.assertTrue(line.startswith('1.0,"a,""b""\r\n",=1+1,1,3,'), line)
+        line = as_csv(a_frame(PROGRAMS, [a_program("a\rb", "c\nd")]), 1.0)
+        self.assertTrue(line.startswith('1.0,"a\rb","c\nd",1,3,'), line)
 
     @QUICK
     @given(ANY_FRAME)

@@ -21,6 +21,8 @@ from connmon.views.frame import Frame, Head
 from connmon.views.query import Query
 from connmon.views.schema import HOSTS, NODES, PROGRAMS
 from connmon.wire import commands
+from connmon.wire.fields import pack
+from connmon.wire.frames import feed_fields
 from tests.console.frames import FRAMES, a_frame, a_program
 from tests.console.nodes import Asked, Eye, Met, Resolver
 
@@ -415,6 +417,14 @@ class LiveTests(LiveTestCase):
                 [f"lost 10.0.0.1:5800 (it broke the protocol: {why})"], self.eye.told
             )
 
+    def test_a_feed_without_frames(self) -> None:
+        """It is a loss as well, whatever it is said to answer."""
+        uplink, met = self.live(ADDRESSES[0])
+        uplink.watch((OTHER,), INTERVAL)
+        met.flush()
+        met.feed_bytes(pack([*feed_fields((a_feed(),))[:2], []]), 1)
+        self.assertTrue(met.node.ended)
+
     def test_a_viewer_that_has_to_wait_for_its_reader(self) -> None:
         """Time that passed while frames were shown is not held against the node."""
         _, met = self.live(ADDRESSES[0])
@@ -516,6 +526,21 @@ class AskingTests(LiveTestCase):
         met.flush()
         self.assertEqual({}, met.feed(a_feed()))
         self.assertEqual(3, self.eye.seen[-1].number)
+
+    def test_silence_after_a_refusal_that_was_mended(self) -> None:
+        """What was refused earlier is not the reason."""
+        uplink, met = self.live(ADDRESSES[0])
+        met.node.puzzled, met.node.puzzle = "no", 2
+        uplink.watch((OTHER,), INTERVAL)
+        met.flush()
+        uplink.watch((QUERY,), INTERVAL)
+        met.flush()
+        met.feed(a_feed())
+        self.reactor.advance(INTERVAL + commands.ANSWER_SECONDS)
+        met.flush()
+        self.assertEqual(
+            "lost 10.0.0.1:5800 (no word for 6 seconds)", self.eye.told[-1]
+        )
 
     def test_refused_but_no_longer_wanted(self) -> None:
         """It does not matter: what was asked since is awaited all the same."""

@@ -36,6 +36,7 @@ from connmon.views.schema import (
     CONNECTIONS,
     EVENTS,
     HOSTS,
+    NODES,
     POOLS,
     PROCESSES,
     PROGRAMS,
@@ -191,6 +192,21 @@ class AskingTests(LiveTestCase):
         self.rest()
         self.assertEqual(before, self.questions)
 
+    def test_a_row_that_moves_need_not_be_told_of(self) -> None:
+        """The node has the cursor's row in the window, wherever that is by now."""
+        self.source.have(many(100))
+        self.feed()
+        self.press("Down", "Down")
+        self.rest()
+        self.feed()
+        before = self.questions
+        above = [a_program("ctl1", f"a{number:02}") for number in range(40)]
+        self.source.have(above + many(100))
+        self.feed()
+        self.rest()
+        self.assertIn("p0002", self.selected)
+        self.assertEqual(before, self.questions)
+
     def test_rows_that_are_not_here_are_asked_for_at_once(self) -> None:
         """As soon as the window leaves those that are."""
         self.source.have(many(500))
@@ -300,6 +316,37 @@ class TakingTests(LiveTestCase):
         self.assertNotIn("cinder-api", self.terminal.text)
         self.feed()
         self.assertIn("unreachable", self.terminal.text)
+
+    def test_a_frame_of_a_view_that_was_not_asked_for(self) -> None:
+        """It is dropped, whatever number it bears."""
+        self.feed()
+        self.live.shown((FRAMES[HOSTS],), 1, NODE1, 1e9)
+        self.assertIn("cinder-api", self.terminal.text)
+
+    def test_keys_until_another_view_comes(self) -> None:
+        """They do not act on the rows of the one before."""
+        self.feed()
+        news = self.notice()
+        self.press("4", "Enter", "Down", "Enter")
+        self.assertEqual(news, self.notice())
+        self.assertEqual((2, NODES), (self.questions, self.source.query.view))
+
+    def test_a_row_that_is_gone(self) -> None:
+        """The cursor stays where it was, also when that row is back."""
+        self.source.have(many(500))
+        self.feed()
+        self.press("/")
+        self.type("p0200")
+        self.feed()
+        self.rest()
+        self.feed()
+        rows = many(500)
+        self.source.have(rows[:200] + rows[201:])
+        self.feed()
+        self.assertIn("p0201", self.selected)
+        self.source.have(rows)
+        self.feed()
+        self.assertIn("p0201", self.selected)
 
     def test_the_same_view_of_something_else(self) -> None:
         """The rows of one host are not shown as those of another."""
@@ -416,6 +463,16 @@ class PauseTests(LiveTestCase):
         self.assertEqual("not found", self.notice())
         self.assertEqual(3, self.questions)
 
+    def test_search_in_what_is_shown(self) -> None:
+        """Nobody can be asked for columns that are not here."""
+        self.press(" ", "6")
+        self.feed()
+        self.press(" ")
+        self.feed()
+        self.press("/")
+        self.type("nova-api")
+        self.assertIn("11201", self.selected)
+
     def test_the_node_is_lost_meanwhile(self) -> None:
         """That is said, and so is its end; the picture stays."""
         seen = self.terminal.drawn[5:]
@@ -496,6 +553,17 @@ class FindTests(LiveTestCase):
         self.feed(3)
         self.assertNotIn("p0400", self.terminal.text)
         self.assertNotIn("not found", self.terminal.text)
+        self.press("End")
+        self.assertEqual(4, self.questions)
+
+    def test_keys_until_it_is_found(self) -> None:
+        """They move the cursor, and the answer is not given up for them."""
+        self.search("p0400")
+        self.press(*["PgDn"] * 9)
+        self.rest()
+        self.assertEqual(2, self.questions)
+        self.feed()
+        self.assertIn("p0400", self.selected)
 
     def test_the_next_alert(self) -> None:
         """Wherever it is."""
@@ -557,7 +625,7 @@ class LinkTests(LiveTestCase):
         self.feed()
         self.live.lost(LOST)
         self.live.trying(HERE, 0.1)
-        self.assertIn("; trying it again", self.notice())
+        self.assertIn("; trying it again. Numbers", self.notice())
         newer = Failed(HERE, "connection refused")
         self.assertTrue(self.live.exhausted((newer,)))
         self.live.trying(HERE, 1.0)
@@ -586,13 +654,15 @@ class LinkTests(LiveTestCase):
         self.feed()
         before = self.selected
         self.live.lost(LOST)
-        self.live.exhausted((REFUSED,))
+        self.live.exhausted((REFUSED, LOST))
         self.live.trying(THERE, 0.0)
         self.feed(origin=NODE2)
         self.assertEqual(before, self.selected)
         for word in ("lost", "tried", "trying", "STALE", NODE1):
             self.assertNotIn(word, self.terminal.text)
         self.assertIn(NODE2, self.terminal.drawn[0])
+        self.live.lost(REFUSED)
+        self.assertIn(f"from {REFUSED}. Numbers", self.notice())
 
     def test_keys_meanwhile(self) -> None:
         """They work on what is there; another view has no rows, and says why."""
@@ -937,6 +1007,9 @@ class ReplayTests(LiveTestCase):
         self.shows(1, "paused")
         self.press(*".......")
         self.shows(5, "paused")
+        self.press(*",,,")
+        self.press(" ")
+        self.shows(2)
 
     def test_speed(self) -> None:
         """Twice as fast, half as fast."""

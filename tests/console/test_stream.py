@@ -447,6 +447,7 @@ class RecordTests(RunTestCase):
             "the last picture is not whole\n",
             err,
         )
+        self.assertEqual((0, lines[:1], ""), self.replayed(path, HOSTS, 0, 1))
 
     def test_damaged(self) -> None:
         """A picture that cannot be read, or is none, is passed over, and told."""

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import select
 import signal
 import socket
-import struct
-import subprocess
-import sys
-import termios
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.demo.main import PROGRAMS
-from tests.console.fakes import AS_FOUND, TAKEN_OVER, Emulator
-from tests.whole.fleet import BIN, WITHIN, NotSeen, Running, row_of
+from tests.whole.fleet import BIN, WITHIN, Running, row_of
 from tests.whole.servers import eventually, free_port
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from tests.whole.window import Window
 
 CONNMON = BIN / "connmon"
 
 PROCESSES = 7
 """A node, and three programs of three, two and one process."""
+
 
 def belonging_to(place: Path) -> list[int]:
     """The processes that have this directory on their command line."""
