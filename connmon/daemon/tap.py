@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -25,6 +26,9 @@ from connmon.model.journal import Journal
 from connmon.views.fleet import Fleet
 from connmon.views.query import Query
 from connmon.wire.frames import encode_feed
+
+COLLECTOR = (50_000, 20, 100)
+"""When a node collects garbage, as ``gc.set_threshold`` has it."""
 
 _log = Logger(namespace="connmon.daemon")
 
@@ -69,6 +73,9 @@ def makeService(options: Any) -> MultiService:
     # Twisted's own reading is the wall clock: an adjustment of it would end every
     # timer here at once, or hold them all up.
     reactor.seconds = time.monotonic
+    # A full collection looks at each record there is: with 10,000 programs it stops the
+    # node for half a second, some twice a minute by Python's own thresholds.
+    gc.set_threshold(*COLLECTOR)
     try:
         return make_node(options, reactor)
     except ConfigError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import shutil
 import socket
@@ -172,6 +173,11 @@ class OptionsTests(WithFiles):
 class MakingTests(WithFiles):
     """Which node is made, or why none is."""
 
+    def setUp(self) -> None:
+        """A node has its process to itself; the tests have not."""
+        super().setUp()
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+
     def test_an_unknown_service_lists_the_services(self) -> None:
         """What there is instead is said at once."""
         self.assertEqual(
@@ -229,6 +235,15 @@ class MakingTests(WithFiles):
             time.monotonic,
             global_reactor.seconds,
         )
+        listening: Any = service.services[0]
+        listening.stopService()
+
+    def test_full_collections_are_rare(self) -> None:
+        """Each stops the node for as long as it takes to look at a whole fleet."""
+        options = self.options("-c", self.path, "-s", "one", "-H", "127.0.0.1:0")
+        self.patch(global_reactor, "seconds", global_reactor.seconds)
+        service = tap.makeService(options)
+        self.assertEqual(tap.COLLECTOR, gc.get_threshold())
         listening: Any = service.services[0]
         listening.stopService()
 
