@@ -98,12 +98,16 @@ setup(
         "test": [
             "aiomysql>=0.2",
             "aiosqlite>=0.19",
+            f"asyncmy>=0.2.9; {CPYTHON}",
             f"asyncpg>=0.29; {CPYTHON}",
             "build>=1.2",
             f"greenlet>=3; {CPYTHON}",  # SQLAlchemy's asyncio engines; PyPy has its own
             f"hypothesis>=6.100; {CPYTHON}",
             f"hypothesis>=6.100,<6.156; {PYPY}",  # compiled since, which it cannot load
+            "mysql-connector-python>=8.4",
+            "pg8000>=1.29.8",
             "psycopg[binary]>=3.1.18",
+            f"psycopg2-binary>=2.9.9; {CPYTHON}",
             "pyte>=0.8.2",
         ],
         # The programs connmon is tried in; uWSGI is built by a C compiler.

@@ -4,8 +4,8 @@ The parts: ``model`` (what is true), ``wire`` (how it is said), ``client`` (insi
 application), ``daemon`` (on a node), ``console`` (on a terminal), ``config``
 (connmon.cfg). Importing this package imports none of them.
 
-For applications there are two functions, each imported when it is first asked for:
-``connmon.attach(engine)`` and ``connmon.status()``.
+For applications there are three functions, each imported when it is first asked for:
+``connmon.attach(engine)``, ``connmon.status()`` and ``connmon.tag(name)``.
 """
 
 from __future__ import annotations
@@ -23,4 +23,6 @@ def __getattr__(name: str) -> Any:
         return import_module("connmon.attach")
     if name == "status":
         return import_module("connmon.client.status").status
+    if name == "tag":
+        return import_module("connmon.client.tags").tag
     raise AttributeError(f"module 'connmon' has no attribute {name!r}")

@@ -39,6 +39,7 @@ Options:
   --service NAME     the service to report to; default
   --config FILE      the configuration; /etc/connmon.cfg
   --program NAME     what to call the program; its own name
+  --trace WHICH      note the line of each checkout: on, slow (those that wait), off
 {switches}
   -h, --help         show this
 
@@ -57,6 +58,7 @@ class Attach(ModuleType):
         service: str | None = None,
         config: str | os.PathLike[str] | None = None,
         program: str | None = None,
+        trace: str | bool | None = None,
         transactions: bool | None = None,
     ) -> None:
         """Watch an engine that was made without connmon in its URL.
@@ -72,6 +74,7 @@ class Attach(ModuleType):
             "service": service,
             "config": config,
             "program": program,
+            "trace": trace,
             "transactions": transactions,
         }
         engines.attach(engine, asked)

@@ -115,7 +115,8 @@ def watch(engine: Engine, asked: Options | None) -> None:
         ours = Watched(asked, destination)
         # First, since two threads may ask at once.
         if _WATCHED.setdefault(engine, ours) is ours:
-            Watch(HERE.agent(destination), engine, asked.transactions)
+            agent = HERE.agent(destination)
+            Watch(agent, engine, asked.transactions, asked.trace)
     except Exception as error:
         _WATCHED.pop(engine, None)
         COMPLAINTS.say(f"engines are not watched: {error!r}")

@@ -7,6 +7,7 @@ the place of a callable on the pool:
   the two events would cost more than all the rest together, since SQLAlchemy leaves its
   fast path for them, and could not tell of a checkout that waits.
 * ``pool.recreate`` makes the next pool for ``Engine.dispose``, which is followed too.
+* ``connmon.client.queues`` hears who waits; ``pool.connect``, what timed out.
 * the pool's creator makes connections, or fails to. A connection is entered as soon as
   it is made: the listener of ``connect`` may not be reached, where one of the dialect's
   or the application's that comes earlier fails.
@@ -23,6 +24,7 @@ thread uses the pool, and the garbage collector may run one part inside another.
 from __future__ import annotations
 
 import signal
+from _thread import get_ident
 from collections.abc import Callable
 from math import inf
 from os import getpid
@@ -32,10 +34,18 @@ from weakref import finalize, ref
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from connmon.client import queues
 from connmon.client.agent import HERE, Agent
+from connmon.client.options import TRACE_OFF, TRACE_ON, TRACE_SLOW
 from connmon.client.owner import current_owner
-from connmon.model.ledger import NOT_IDLE, Connection, Owner, Pool
+from connmon.client.queues import Word
+from connmon.client.sessions import session_of
+from connmon.client.sites import here
+from connmon.client.tags import CURRENT, USED
+from connmon.model.holding import Owner, Waiter
+from connmon.model.ledger import NOT_IDLE, Connection, Pool
 from connmon.model.records import OUT, PoolFacts
 
 KEY = "connmon"
@@ -82,8 +92,16 @@ class Token:
 class Watch:
     """Follows one engine's pool, through disposals and forks."""
 
-    def __init__(self, agent: Agent, engine: Engine, transactions: bool) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        engine: Engine,
+        transactions: bool,
+        trace: str = TRACE_ON,
+    ) -> None:
         """Listen from now on; to commits and rollbacks too, if asked to.
+
+        ``trace`` says of which checkouts to note the application's line.
 
         A pool that is watched already, for another engine that shares it, stays with
         the first one's watch, which then counts the transactions of both.
@@ -92,6 +110,12 @@ class Watch:
         self._facts = _facts(engine)
         self._over = False
         self._detached: dict[int, ref[Token]] = {}
+        self._trace = trace
+        #: Whether a checkout is told of the wait before it, by ``waited``.
+        self.keeps_waits = trace == TRACE_SLOW
+        self.waited = Word()
+        #: Waits in vain, for the timeouts that follow.
+        self.expired = Word()
         watch = _watch_of(engine.pool)
         if watch is None:
             watch = self
@@ -108,13 +132,14 @@ class Watch:
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
         owner = current_owner(pool)
-        pool.connect = _connecting(self, pool.connect, owner)
+        pool.connect = _connecting(self, pool.connect, owner, self._site(owner))
         pool._return_conn = _returning(self, pool._return_conn)
         pool.recreate = _recreating(self, pool.recreate, ref(pool))
         creator = getattr(pool, "_invoke_creator", None)
         if creator is not None and not hasattr(creator, "connmon"):
             # Not ``_creator``: a pool of the application's own may call that itself.
             pool._invoke_creator = _creating(self, creator)
+        queues.hear(self, pool, owner)
 
     def let_go(self, pool: Any) -> None:
         """Follow a pool that was disposed of without keeping it alive.
@@ -122,15 +147,36 @@ class Watch:
         The connections of such a pool are closed when the last reference to it goes.
         """
         this, kind, owner = ref(pool), type(pool), current_owner(pool)
-        pool.connect = _connecting(self, lambda: kind.connect(this()), owner)
+        pool.connect = _connecting(
+            self, lambda: kind.connect(this()), owner, self._site(owner)
+        )
         pool._return_conn = _returning(
             self, lambda record: kind._return_conn(this(), record)
         )
         pool.recreate = _recreating(self, lambda: kind.recreate(this()), this)
 
+    def _site(self, owner: Callable[[], Owner]) -> Callable[[int], Any] | None:
+        """What tells a checkout's site, ``None`` if it is not wanted."""
+        if self._trace == TRACE_OFF:
+            return None
+        if not self.keeps_waits:
+            return here
+
+        waited = self.waited
+        kept = waited.kept
+
+        def waited_at(depth: int) -> Any:
+            # Nearly always there is none, and nobody need be asked who this is.
+            waiter = waited.take(owner()) if kept else None
+            return None if waiter is None else waiter.site
+
+        return waited_at
+
     # What the pool's callables tell; any thread.
 
-    def took(self, fairy: Any, owner: Callable[[], Owner], left: int) -> None:
+    def took(
+        self, fairy: Any, owner: Callable[[], Owner], left: int, site: object
+    ) -> None:
         """A checkout left something to do: see what, and do it."""
         try:
             record = fairy._connection_record
@@ -139,12 +185,45 @@ class Watch:
             if connection is None or connection.pool is not pool:
                 # Made before we listened, or inherited across a fork.
                 connection = self._open(fairy.dbapi_connection, record, monotonic())
-                connection.taken(monotonic(), owner())
+                connection.taken(monotonic(), owner(), site)
+                connection.tag = CURRENT.get()
             elif left == NOT_IDLE and connection.state == OUT and _is_first(fairy):
                 # Not if it is closed: ``SingletonThreadPool`` does that to connections
                 # that other threads have, and then hands them out to these once more.
                 connection.shared()
             pool.stir()
+        except Exception as error:
+            self.broke(error)
+
+    def waiter(self, owner: Callable[[], Owner]) -> tuple[Pool, Waiter] | None:
+        """Someone who will have to wait, and for which pool; not entered yet."""
+        try:
+            site = None if self._trace == TRACE_OFF else here(2)
+            return self.pool(), Waiter(owner(), monotonic(), site, CURRENT.get())
+        except Exception as error:
+            self.broke(error)
+        return None
+
+    def awaited(self, pool: Pool, waiter: Waiter) -> None:
+        """Someone begins to wait."""
+        try:
+            pool.awaited(waiter)
+        except Exception as error:
+            self.broke(error)
+
+    def served(self, pool: Pool, waiter: Waiter) -> None:
+        """Someone does not wait any more; told twice, it counts once."""
+        try:
+            pool.served(waiter, monotonic())
+        except Exception as error:
+            self.broke(error)
+
+    def timed_out(self) -> None:
+        """A checkout failed for a timeout, of this pool if it waited just before."""
+        try:
+            waiter = self.expired.take(get_ident())
+            if waiter is not None:
+                self.pool().timed_out(waiter, monotonic())
         except Exception as error:
             self.broke(error)
 
@@ -274,6 +353,7 @@ class Watch:
         """Enter a new connection in the ledger of this process."""
         pool = self.pool()
         connection = pool.ledger.connection(pool, now)
+        connection.session, connection.address = session_of(dbapi_connection)
         # The token first, so that whatever is entered, its death undoes it.
         record.info[TOKEN] = Token(self, connection, id(dbapi_connection))
         record.info[KEY] = connection
@@ -288,20 +368,30 @@ class Watch:
 
 
 def _connecting(
-    watch: Watch, enter: Callable[[], Any], owner: Callable[[], Owner]
+    watch: Watch,
+    enter: Callable[[], Any],
+    owner: Callable[[], Owner],
+    trace: Callable[[int], Any] | None,
 ) -> Callable[[], Any]:
     """What takes the place of ``pool.connect``."""
-    took, broke = watch.took, watch.broke
+    took, broke, timed_out = watch.took, watch.broke, watch.timed_out
 
     def connect() -> Any:
-        fairy = enter()
+        try:
+            fairy = enter()
+        except PoolTimeout:
+            timed_out()
+            raise
         try:
             connection = fairy._connection_record.info.get(KEY)
             left = NOT_IDLE
+            site = None if trace is None else trace(2)
             if connection is not None:
-                left = connection.taken(monotonic(), owner())
+                left = connection.taken(monotonic(), owner(), site)
+                if USED and left != NOT_IDLE:
+                    connection.tag = CURRENT.get()
             if left:
-                took(fairy, owner, left)
+                took(fairy, owner, left, site)
         except Exception as error:
             # Without a record it is detached, and used once more by the thread that
             # has it: ``SingletonThreadPool`` hands it out again. That is no checkout.

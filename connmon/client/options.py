@@ -28,6 +28,13 @@ DISABLE = "CONNMON_DISABLE"
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 
+#: Of which checkouts to note the line of the application: all, those that had to wait
+#: for a connection, or none.
+TRACE_ON = "on"
+TRACE_SLOW = "slow"
+TRACE_OFF = "off"
+TRACES = (TRACE_ON, TRACE_SLOW, TRACE_OFF)
+
 _LONGEST_NAME = 255
 _LONGEST_SHOWN = 200
 
@@ -46,13 +53,15 @@ def _switch(what: str) -> bool:
 class Options:
     """What holds for one engine, all sources considered.
 
-    ``service`` is empty for whichever service is found at the addresses. A new on/off
-    option is one more line here: its name works in every source.
+    ``service`` is empty for whichever service is found at the addresses. ``trace`` is
+    one of ``TRACES``. A new on/off option is one more line here: its name works in
+    every source.
     """
 
     service: str
     addresses: tuple[config.AnyAddress, ...]
     program: str
+    trace: str = TRACE_ON
     transactions: bool = _switch("count commits and rollbacks")
 
 
@@ -64,7 +73,7 @@ SWITCHES: Mapping[str, str] = {
 }
 
 #: Every option, by its plain name.
-NAMES = ("addr", "service", "config", "program", *SWITCHES)
+NAMES = ("addr", "service", "config", "program", "trace", *SWITCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,8 @@ def choose(
     name = written["program"].value if "program" in written else None
     if name is None:
         name = (program or program_name)()
-    return Options(service, addresses, name, **switches)
+    trace = written["trace"].value if "trace" in written else TRACE_ON
+    return Options(service, addresses, name, trace, **switches)
 
 
 def unknown(source: Source) -> list[str]:
@@ -188,8 +198,20 @@ def _switched(name: str, value: object, source: Source) -> bool:
     raise _fault(name, value, source, "expected on or off, once")
 
 
+def _traced(name: str, value: object, source: Source) -> str:
+    """How much to trace; what is on or off in other words counts too."""
+    if isinstance(value, str) and value.strip().lower() == TRACE_SLOW:
+        return TRACE_SLOW
+    try:
+        return TRACE_ON if _switched(name, value, source) else TRACE_OFF
+    except ConfigError:
+        raise _fault(name, value, source, "expected on, slow or off, once") from None
+
+
 def _worded(name: str, value: object, source: Source, rank: int) -> _Written:
     """An option that is a text."""
+    if name == "trace":
+        return _Written(name, _traced(name, value, source), source, rank)
     if name == "config" and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value:

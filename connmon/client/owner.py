@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from connmon.model.ledger import Owner
+from connmon.model.holding import Owner
 from connmon.wire.commands import NAME_LIMIT
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connmon.client.owner import owner_name
 from connmon.model.histogram import BOUNDS, Histogram
 from connmon.model.ledger import Pool
-from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord
+from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord, WaiterRecord
 
 _STATES = {IDLE: "idle", OUT: "used", DETACHED: "detached"}
 
@@ -20,7 +19,7 @@ def pool_status(pool: Pool, now: float) -> dict[str, Any]:
     """One pool, at ``now`` seconds of the process's monotonic clock."""
     record = pool.record()
     facts = record.facts
-    found = (each.look(owner_name) for each in list(pool.open))
+    found = (each.look() for each in list(pool.open))
     connections = [each for each in found if each is not None]
     states = [each.state for each in connections]
     return {
@@ -37,6 +36,9 @@ def pool_status(pool: Pool, now: float) -> dict[str, Any]:
         **record.counters._asdict(),
         "hold_seconds": _histogram(record.holds),
         "connect_seconds": _histogram(record.creations),
+        "wait_seconds": _histogram(record.waits),
+        "waiting": len(pool.waiting),
+        "waiters": [_waiter(each, now) for each in pool.line()],
         "connections": [_connection(each, now) for each in connections],
     }
 
@@ -59,4 +61,19 @@ def _connection(record: ConnectionRecord, now: float) -> dict[str, Any]:
         "age_seconds": round(max(now - record.opened, 0.0), 3),
         "uses": record.uses,
         "owner": record.owner or None,
+        "site": record.site or None,
+        "tag": record.tag or None,
+        "session": record.session,
+        "address": record.address or None,
+    }
+
+
+def _waiter(record: WaiterRecord, now: float) -> dict[str, Any]:
+    """One that waits for a connection."""
+    return {
+        "seconds": round(max(now - record.since, 0.0), 3),
+        "owner": record.owner,
+        "site": record.site or None,
+        "tag": record.tag or None,
+        "holds": record.holds,
     }

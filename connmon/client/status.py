@@ -63,6 +63,7 @@ def _destination(agent: Agent, pid: int, now: float) -> dict[str, Any]:
         "addresses": [str(each) for each in asked.addresses],
         "engines": _engines(asked),
         **_course(done, now),
+        "incidents_dropped": agent.ledger.incidents_dropped if agent.pid == pid else 0,
         "pools": _pools(agent, pid, now),
     }
 

@@ -17,9 +17,11 @@ totals, for ``gone_after``, so that a late word of it is known for one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import Enum
 
 from connmon.errors import OutOfTurn
+from connmon.model.blackbox import BlackBox, Kept
 from connmon.model.extent import Program
 from connmon.model.homes import Digests, Homes
 from connmon.model.process import Process
@@ -87,6 +89,7 @@ class Board:
         self._departed: dict[str, None] = {}
         self.homes = Homes(self.home)
         self.sums = Sums(max_programs, now)
+        self.black_box = BlackBox()
 
     @property
     def rows_dropped(self) -> int:
@@ -184,14 +187,12 @@ class Board:
         since = now - record.age
         # By the process's own clock: it alone knows how long it took.
         span = 0.0 if process is None else record.report.clock - process.clock
-        known = None if process is None else process.counters
+        is_new = process is None
         if process is None:
             process = self._new(record.identity, record.home)
-        before = process.load
-        self._move(process, record.home, record.standing)
-        process.accept(record.report, since)
-        self.sums.changed(process, before, now)
-        self.sums.count(process, known, span, now)
+        told = replace(record.report, span=span)
+        place = record.home, record.standing
+        self._accept(process, told, place, is_new=is_new, heard=since, now=now)
         return True
 
     def listed(self, versions: Mapping[str, Standing]) -> list[str]:
@@ -298,6 +299,10 @@ class Board:
         """All processes of one name on one host."""
         return self.sums.programs.get((hostname, progname))
 
+    def incidents(self, now: float) -> list[tuple[float, Kept]]:
+        """The newest timeouts with what was so then, and how many seconds ago."""
+        return [(max(now - each.at, 0.0), each) for each in self.black_box.newest()]
+
     def stale_homes(self, now: float) -> dict[Home, float]:
         """The homes that nobody hears, and for how long."""
         return dict(self.homes.stale(now))
@@ -332,15 +337,33 @@ class Board:
         )
         if report.base is not None and not builds:
             return Verdict.WHOLE_WANTED
-        known = None if process is None else process.counters
+        is_new = process is None
         if process is None:
             process = self._new(identity, home)
-        before = process.load
-        self._move(process, home, standing)
-        process.accept(report, now)
-        self.sums.changed(process, before, now)
-        self.sums.count(process, known, report.span, now)
+        place = home, standing
+        self._accept(process, report, place, is_new=is_new, heard=now, now=now)
         return Verdict.APPLIED
+
+    def _accept(
+        self,
+        process: Process,
+        report: Report,
+        place: tuple[Home, Standing],
+        *,
+        is_new: bool,
+        heard: float,
+        now: float,
+    ) -> None:
+        """Take a report's content, and bring the sums up to it."""
+        known = None if is_new else process.counters
+        before, waited = process.load, process.waited(report)
+        self._move(process, *place)
+        process.accept(report, heard)
+        self.sums.changed(process, before, now)
+        self.sums.count(process, known, report.span, now, waited)
+        for each in report.incidents:
+            at = each.at + process.offset
+            self.black_box.keep(process.identity, each, at)
 
     def _too_many(self, age: float, now: float) -> bool:
         """Whether a departed process would at once be forgotten, or was already."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from connmon.model import figures
 from connmon.model.figures import Figures
+from connmon.model.histogram import Histogram
+from connmon.model.lately import Durations, Lately
 from connmon.model.process import Process
 from connmon.model.rate import History, Rate
 from connmon.model.records import Counters, Maxima
@@ -36,21 +39,30 @@ class Extent:
         "processes",
         "rate",
         "since",
+        "timeouts",
+        "waiting",
+        "waits",
     )
 
     def __init__(self, since: float) -> None:
         """Nothing is live yet; the maxima are those from ``since`` on."""
-        self.processes = self.connections = self.checkouts = 0
+        self.processes = self.connections = self.checkouts = self.waiting = 0
         self.peak = Peak()
         #: Of checkouts; the next two are made when there is something to count.
         self.rate: Rate | None = None
         self.connects: Rate | None = None
         self.invalidations: Rate | None = None
+        #: Of the last minute; made when there is something to count.
+        self.timeouts: Lately | None = None
+        self.waits: Durations | None = None
         self.history = History(since)
         self.since = since
 
-    def shift(self, processes: int, connections: int, checkouts: int) -> None:
+    def shift(
+        self, processes: int, connections: int, checkouts: int, waiting: int = 0
+    ) -> None:
         """Move the current sums by these differences."""
+        self.waiting += waiting
         self.processes += processes
         self.connections += connections
         self.checkouts += checkouts
@@ -75,6 +87,28 @@ class Extent:
             invalid = grown.invalidations + grown.soft_invalidations
             self.connects = self._seldom(self.connects, grown.connects, span, now)
             self.invalidations = self._seldom(self.invalidations, invalid, span, now)
+
+    def note_waits(
+        self, timeouts: int, waited: Sequence[int] | None, now: float
+    ) -> None:
+        """Note what happened to those who waited; ``waited`` is how many by bucket."""
+        if timeouts > 0:
+            self.timeouts = self.timeouts or Lately()
+            self.timeouts.add(timeouts, now)
+        if waited is not None:
+            self.waits = self.waits or Durations()
+            self.waits.add(waited, now)
+
+    def timeouts_lately(self, now: float) -> int:
+        """How many checkouts timed out in the last 60 seconds."""
+        return 0 if self.timeouts is None else self.timeouts.within(now)
+
+    def waits_lately(self, now: float) -> Histogram:
+        """How long those waited who were done with it in the last 60 seconds.
+
+        Their sum in seconds is not known.
+        """
+        return Histogram() if self.waits is None else self.waits.histogram(now)
 
     def per_second(self, now: float) -> float | None:
         """Checkouts per second, as far as they can be known."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from connmon.model.records import MOST, OUT, ConnectionRecord, PoolFacts, PoolRecord
+from connmon.model.records import (
+    MOST,
+    OUT,
+    ConnectionRecord,
+    PoolFacts,
+    PoolRecord,
+    WaiterRecord,
+)
 
 
 class Figures(NamedTuple):
@@ -16,7 +23,9 @@ class Figures(NamedTuple):
     pool. ``oldest`` is a reading of the node's clock, ``None`` if nothing is out.
     ``capacity`` is the sum of all places, ``None`` if there is a pool without a bound.
     ``size`` and ``overflow`` are those of all pools, ``None`` where they differ.
-    ``pools`` is how many there are: without any, none of these is known.
+    ``pools`` is how many there are: without any, none of these is known. ``patient`` is
+    when the oldest of those who wait began to, by the node's clock, ``None`` if nobody
+    waits.
     """
 
     used: float | None = None
@@ -26,6 +35,7 @@ class Figures(NamedTuple):
     size: int | None = None
     overflow: int | None = None
     pools: int = 0
+    patient: float | None = None
 
 
 def places(facts: PoolFacts) -> int | None:
@@ -39,6 +49,7 @@ def of_process(
     pools: Mapping[int, PoolRecord],
     connections: Iterable[ConnectionRecord],
     offset: float,
+    waiters: Iterable[WaiterRecord] = (),
 ) -> Figures:
     """One process's. ``offset`` leads from its clock to the node's."""
     out: dict[int, int] = {}
@@ -58,6 +69,7 @@ def of_process(
         _same(pool.facts.size for pool in pools.values()),
         _same(pool.facts.max_overflow for pool in pools.values()),
         len(pools),
+        min((each.since + offset for each in waiters), default=None),
     )
 
 
@@ -73,6 +85,7 @@ def of_several(processes: Iterable[Figures]) -> Figures:
         _same(each.size for each in pooled),
         _same(each.overflow for each in pooled),
         sum(each.pools for each in pooled),
+        min((each.patient for each in all_ if each.patient is not None), default=None),
     )
 
 

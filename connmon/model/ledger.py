@@ -23,18 +23,34 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 from connmon.model.histogram import BOUNDS, Durations, Histogram
+from connmon.model.holding import (
+    APART_SECONDS,
+    KEPT,
+    LISTED,
+    REPEATED,
+    SHORTEST_WAIT,
+    Held,
+    Instant,
+    Owner,
+    Waiter,
+    longest_held,
+    longest_waiting,
+)
 from connmon.model.records import (
     DETACHED,
     IDLE,
     OUT,
     ConnectionRecord,
     Counters,
+    Incident,
     Maxima,
     PoolFacts,
     PoolRecord,
     Report,
+    WaiterRecord,
 )
 
 NOT_IDLE = 2
@@ -43,8 +59,10 @@ NOT_IDLE = 2
 _CLOSED = 3
 _SHORTEST = BOUNDS[0]
 
-Owner = int | str
-"""A thread by its number, or a task by its name."""
+
+def _undescribed(site: Any) -> str:
+    """What to call a site where nobody says how."""
+    return "" if site is None else str(site)
 
 
 class Presence:
@@ -77,6 +95,7 @@ class Pool(Presence):
     """One engine's pool, through every ``dispose()`` of it, and its own presence."""
 
     __slots__ = (
+        "_noted",
         "_told",
         "announced",
         "commits",
@@ -98,7 +117,10 @@ class Pool(Presence):
         "retired",
         "rollbacks",
         "soft_invalidations",
+        "timeouts",
         "uses",
+        "waiting",
+        "waits",
     )
 
     def __init__(self, ledger: Ledger, id: int, key: object, facts: PoolFacts) -> None:
@@ -127,6 +149,13 @@ class Pool(Presence):
         self.emptied = 0
         #: Detached connections that were closed by their user, hence reset.
         self.detached_closes = 0
+        #: Who waits for a connection now.
+        self.waiting: set[Waiter] = set()
+        #: Waits that are over, however they ended.
+        self.waits = Durations()
+        self.timeouts = 0
+        #: When the last incident was noted.
+        self._noted = float("-inf")
         # Kept by the reporting thread.
         self.uses = self.ended = 0
         self._told = Counters()
@@ -151,6 +180,63 @@ class Pool(Presence):
         """A transaction was rolled back. The thread that has its connection."""
         self.rollbacks += 1
         self.stir()
+
+    def awaited(self, waiter: Waiter) -> None:
+        """Someone begins to wait. The one who does."""
+        self.waiting.add(waiter)
+        self.stir()
+
+    def served(self, waiter: Waiter, now: float) -> None:
+        """Someone does not wait any more, with a connection or without.
+
+        Told twice, it counts once. The one who waited.
+        """
+        if waiter in self.waiting:
+            self.waiting.discard(waiter)
+            seconds = now - waiter.since
+            if seconds > SHORTEST_WAIT:
+                self.waits.add(seconds)
+            self.stir()
+
+    def timed_out(self, waiter: Waiter, now: float) -> None:
+        """A checkout failed, after a wait that is over. The one who waited."""
+        self.timeouts += 1
+        if now - self._noted >= APART_SECONDS:
+            self._noted = now
+            self.ledger.happened(self._instant(waiter, now))
+        self.stir()
+
+    def _instant(self, victim: Waiter, now: float) -> Instant:
+        """Who holds and who waits, as it is now."""
+        held = [
+            Held(
+                each.since,
+                each.id,
+                each.owner,
+                each.site,
+                each.session,
+                each.address,
+                each.tag,
+            )
+            for each in list(self.open)
+            if each.state == OUT
+        ]
+        line = list(self.waiting)
+        holders, waiters = longest_held(held), longest_waiting(line)
+        listed = {victim.owner, *(each.owner for each in holders + waiters)}
+        return Instant(
+            self.id,
+            self.facts,
+            now,
+            self.timeouts,
+            victim,
+            len(held),
+            holders,
+            len(line),
+            waiters,
+            frozenset(each.owner for each in held),
+            {owner: self.ledger.owner_name(owner) for owner in listed},
+        )
 
     def stir(self) -> None:
         """Have the reporting thread look at this pool, unless it is about to."""
@@ -192,6 +278,8 @@ class Pool(Presence):
             ),
             commits=self.commits,
             rollbacks=self.rollbacks,
+            waits=sum(self.waits.counts),
+            timeouts=self.timeouts,
         )
 
     def record(self) -> PoolRecord:
@@ -205,7 +293,27 @@ class Pool(Presence):
             self.maxima(),
             Histogram((shortest, *longer), self.held),
             self.creations.histogram(),
+            self.waits.histogram(),
         )
+
+    def line(self) -> list[WaiterRecord]:
+        """Who waits now, the longest first, at most ``LISTED``. Any thread."""
+        waiters = list(self.waiting)
+        if not waiters:
+            return []
+        owners = {each.owner for each in list(self.open) if each.state == OUT}
+        listed = longest_waiting(waiters)
+        return [
+            WaiterRecord(
+                self.id,
+                each.since,
+                self.ledger.owner_name(each.owner),
+                self.ledger.site_name(each.site),
+                each.owner in owners,
+                each.tag,
+            )
+            for each in listed
+        ]
 
 
 class Connection:
@@ -215,14 +323,18 @@ class Connection:
         "_folded_ended",
         "_folded_uses",
         "_told",
+        "address",
         "announced",
         "id",
         "opened",
         "owner",
         "pool",
         "process",
+        "session",
         "since",
+        "site",
         "state",
+        "tag",
         "uses",
     )
 
@@ -235,18 +347,25 @@ class Connection:
         self.state = IDLE
         self.since = self.opened = now
         self.owner: Owner = 0
+        #: Where in the application it was taken, as ``Ledger.site_name`` knows it.
+        self.site: object = None
+        #: What the application called its work then.
+        self.tag = ""
+        #: What the server calls it, and where the server sees it come from.
+        self.session: int | None = None
+        self.address = ""
         self.uses = 0
         #: Whether a node knows of it.
         self.announced = False
         self._folded_uses = self._folded_ended = 0
-        self._told = (-1, 0.0, 0)
+        self._told = (-1, 0.0, 0, "")
 
     @property
     def closed(self) -> bool:
         """Whether the connection is known to be gone."""
         return self.state == _CLOSED
 
-    def taken(self, now: float, owner: Owner) -> int:
+    def taken(self, now: float, owner: Owner, site: object = None) -> int:
         """Note a checkout; what is left to do. The thread that took it.
 
         Zero is nothing, ``NOT_IDLE`` that nothing was noted, anything else that the
@@ -259,6 +378,7 @@ class Connection:
         self.state = OUT
         self.since = now
         self.owner = owner
+        self.site = site
         self.uses += 1
         pool.out = out = pool.out + 1
         if process is not None:
@@ -328,25 +448,44 @@ class Connection:
 
     def has_news(self) -> bool:
         """Whether it is not as it was last told of. Reporting thread."""
-        return (self.state, self.since, self.uses) != self._told
+        return (self.state, self.since, self.uses, self.tag) != self._told
 
-    def look(self, owner_name: Callable[[Owner], str]) -> ConnectionRecord | None:
+    def look(self) -> ConnectionRecord | None:
         """The connection as it is now, ``None`` if closed. Any thread."""
-        state, since, uses, owner = self.state, self.since, self.uses, self.owner
+        return self._record(self._seen())
+
+    def record(self) -> ConnectionRecord | None:
+        """The connection as it is reported, ``None`` if closed. Reporting thread."""
+        seen = self._seen()
+        if seen[0] != _CLOSED:
+            self.announced = True
+            self._told = seen[:4]
+        return self._record(seen)
+
+    def _seen(self) -> tuple[int, float, int, str, Owner, object]:
+        """What changes, all of the same moment."""
+        return self.state, self.since, self.uses, self.tag, self.owner, self.site
+
+    def _record(
+        self, seen: tuple[int, float, int, str, Owner, object]
+    ) -> ConnectionRecord | None:
+        state, since, uses, tag, owner, site = seen
         if state == _CLOSED:
             return None
-        name = "" if state == IDLE else owner_name(owner)
+        ledger, known = self.pool.ledger, state != IDLE
         return ConnectionRecord(
-            self.id, self.pool.id, state, since, self.opened, uses, name
+            self.id,
+            self.pool.id,
+            state,
+            since,
+            self.opened,
+            uses,
+            ledger.owner_name(owner) if known else "",
+            ledger.site_name(site) if known else "",
+            self.session,
+            self.address,
+            tag if known else "",
         )
-
-    def record(self, owner_name: Callable[[Owner], str]) -> ConnectionRecord | None:
-        """The connection as it is reported, ``None`` if closed. Reporting thread."""
-        record = self.look(owner_name)
-        if record is not None:
-            self.announced = True
-            self._told = (record.state, record.since, record.uses)
-        return record
 
     def fold(self) -> None:
         """Add what happened since the last fold to the pool's. Reporting thread."""
@@ -362,7 +501,8 @@ class Ledger:
     ``wake`` is called, from whichever thread made the mark, by the first mark after
     each ``collect``, ``whole`` or ``fold``: it must return at once, never raise, and
     say whether it was heard. If not, the next mark tries again. ``owner_name`` is
-    asked, in the reporting thread, what a thread's number stands for.
+    asked what a thread's number stands for, in any thread; ``site_name`` what to call
+    a site that ``Connection.taken`` was given, by whoever looks.
     """
 
     def __init__(
@@ -370,11 +510,13 @@ class Ledger:
         wake: Callable[[], bool] = lambda: True,
         owner_name: Callable[[Owner], str] = str,
         began: float | None = None,
+        site_name: Callable[[Any], str] = _undescribed,
     ) -> None:
         """Begin with no pools, and nothing stirred; ``began`` is passed on."""
         self._wake = wake
         self._began = began
-        self._owner_name = owner_name
+        self.owner_name = owner_name
+        self.site_name = site_name
         self._quiet = True
         self._watched = True
         self._heard_unwatched = False
@@ -385,6 +527,10 @@ class Ledger:
         self._pools: dict[object, Pool] = {}
         self._stirred: set[Pool] = set()
         self._closed: deque[Connection] = deque()
+        #: What is to be told of timeouts, and the last few that were.
+        self._instants: deque[Instant] = deque(maxlen=KEPT)
+        self._incidents: deque[Incident] = deque(maxlen=REPEATED)
+        self._happened = self._incidents_told = 0
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
@@ -482,6 +628,17 @@ class Ledger:
             connection.ended(now, DETACHED)
         self.closed(connection, now)
 
+    def happened(self, instant: Instant) -> None:
+        """Keep what was so when a pool timed out, until it is told. Any thread."""
+        if self._watched:
+            self._happened += 1
+            self._instants.append(instant)
+
+    @property
+    def incidents_dropped(self) -> int:
+        """How many incidents were not told of because there were too many."""
+        return max(self._happened - self._incidents_told - len(self._instants), 0)
+
     def unwatch(self, *, for_good: bool = True) -> None:
         """Nobody will collect: keep nothing that would grow.
 
@@ -492,6 +649,7 @@ class Ledger:
         self._heard_unwatched = for_good
         self._closed.clear()
         self._stirred.clear()
+        self._instants.clear()
         for pool in list(self._pools.values()):
             pool.quiet = True
 
@@ -528,13 +686,16 @@ class Ledger:
             base=sequence - 1,
             closed=tuple(closed),
             dropped=tuple(dropped),
+            incidents=self._new_incidents(),
         )
 
     def whole(self, sequence: int, clock: float, span: float) -> Report:
         """Everything, whatever was told before."""
         self._fold()
         connections = list(self._present.open)
-        return self._report(sequence, clock, span, self.pools(), connections)
+        report = self._report(sequence, clock, span, self.pools(), connections)
+        earlier = tuple(self._incidents)
+        return replace(report, incidents=earlier + self._new_incidents())
 
     def fold(self) -> None:
         """Keep the books without telling anyone: bounds memory while no node listens.
@@ -586,6 +747,25 @@ class Ledger:
                 known.append(connection.id)
         return known
 
+    def _new_incidents(self) -> tuple[Incident, ...]:
+        """Those that were not told yet, in their order; from now on they are."""
+        new: list[Incident] = []
+        for _ in range(len(self._instants)):
+            self._incidents_told += 1
+            instant = self._instants.popleft()
+            new.append(instant.incident(self._incidents_told, self.site_name))
+        self._incidents.extend(new)
+        return tuple(new)
+
+    def _waiters(self) -> tuple[int, tuple[WaiterRecord, ...]]:
+        """How many wait now, and who they are, the longest first."""
+        pools = [pool for pool in self.pools() if pool.waiting]
+        waiting = sum(len(pool.waiting) for pool in pools)
+        line = [each for pool in pools for each in pool.line()]
+        line.sort(key=lambda each: each.since)
+        # Not fewer than are listed, should more have come meanwhile.
+        return max(waiting, len(line)), tuple(line[:LISTED])
+
     def _report(
         self,
         sequence: int,
@@ -595,7 +775,8 @@ class Ledger:
         connections: list[Connection],
     ) -> Report:
         """A whole report, with the process's totals as the books now have them."""
-        records = (each.record(self._owner_name) for each in connections)
+        records = (each.record() for each in connections)
+        waiting, waiters = self._waiters()
         return Report(
             sequence=sequence,
             base=None,
@@ -606,4 +787,6 @@ class Ledger:
             pools=tuple(pool.record() for pool in pools),
             connections=tuple(each for each in records if each is not None),
             began=self._began,
+            waiting=waiting,
+            waiters=waiters,
         )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from connmon.model import figures
 from connmon.model.figures import Figures
+from connmon.model.histogram import BUCKETS, Histogram
+from connmon.model.holding import LISTED, REPEATED
+from connmon.model.lately import Lately, Waited
 from connmon.model.rate import Rate
 from connmon.model.records import (
     LIVE,
@@ -12,10 +15,18 @@ from connmon.model.records import (
     Counters,
     Home,
     Identity,
+    Incident,
     Maxima,
+    PoolFacts,
     PoolRecord,
     Report,
     Standing,
+    WaiterRecord,
+)
+
+#: A pool of which nothing was known.
+_NOTHING = PoolRecord(
+    0, PoolFacts("", ""), Counters(), Maxima(), Histogram(), Histogram()
 )
 
 
@@ -24,11 +35,14 @@ class Process:
 
     ``heard`` is when that came, by the node's clock; of a process that is not live, it
     is when its end was noticed. ``rate`` is of its checkouts, as far as they were seen.
+    ``waiting`` is how many wait for a connection, ``waiters`` the longest of them.
+    ``incidents`` are its last few, the oldest first; they stay when it is gone.
     """
 
     __slots__ = (
         "_began",
         "_figures",
+        "_timeouts",
         "checkouts",
         "clock",
         "connections",
@@ -36,10 +50,13 @@ class Process:
         "heard",
         "home",
         "identity",
+        "incidents",
         "maxima",
         "pools",
         "rate",
         "standing",
+        "waiters",
+        "waiting",
     )
 
     def __init__(self, identity: Identity, home: Home) -> None:
@@ -55,8 +72,13 @@ class Process:
         self.pools: dict[int, PoolRecord] = {}
         self.connections: dict[int, ConnectionRecord] = {}
         self.checkouts = 0
+        self.waiting = 0
+        self.waiters: tuple[WaiterRecord, ...] = ()
+        self.incidents: tuple[Incident, ...] = ()
         self.rate: Rate | None = None
         self._figures: Figures | None = None
+        #: Of the last minute, by pool; made when there is one.
+        self._timeouts: dict[int, Lately] = {}
 
     @property
     def offset(self) -> float:
@@ -73,7 +95,7 @@ class Process:
         """How full its pools are; computed when asked for, once for each report."""
         if self._figures is None:
             self._figures = figures.of_process(
-                self.pools, self.connections.values(), self.offset
+                self.pools, self.connections.values(), self.offset, self.waiters
             )
         return self._figures
 
@@ -83,9 +105,44 @@ class Process:
         return self.standing.state == LIVE
 
     @property
-    def load(self) -> tuple[int, int, int]:
+    def load(self) -> tuple[int, int, int, int]:
         """What it adds to the current sums."""
-        return int(self.live), len(self.connections), self.checkouts
+        return int(self.live), len(self.connections), self.checkouts, self.waiting
+
+    def waited(self, report: Report) -> Waited | None:
+        """What a report says more of waits, before it is accepted.
+
+        ``None`` if there are none. Of a process that was not heard before, all are; of
+        one that was thought to be gone, it is not known.
+        """
+        if not self.live and self.counters != Counters():
+            return None
+        waits = [0] * BUCKETS
+        timeouts: dict[int, int] = {}
+        for pool in report.pools:
+            known = self.pools.get(pool.id)
+            before = _NOTHING if known is None else known
+            if pool.waits != before.waits:
+                pairs = zip(pool.waits.counts, before.waits.counts, strict=True)
+                more = (max(after - was, 0) for after, was in pairs)
+                waits = [sum(each) for each in zip(waits, more, strict=True)]
+            grown = pool.counters.timeouts - before.counters.timeouts
+            if grown > 0:
+                timeouts[pool.id] = grown
+        return Waited(tuple(waits), timeouts) if any(waits) or timeouts else None
+
+    def note_waits(self, waited: Waited, now: float) -> None:
+        """Note what happened to those who waited, for the last minute."""
+        for pool, count in waited.timeouts.items():
+            self._timeouts.setdefault(pool, Lately()).add(count, now)
+
+    def timeouts_lately(self, now: float, pool: int | None = None) -> int:
+        """How many checkouts timed out in the last 60 seconds, of a pool or of all."""
+        return sum(
+            each.within(now)
+            for id, each in self._timeouts.items()
+            if pool is None or id == pool
+        )
 
     def accept(self, report: Report, heard: float) -> None:
         """Take a report's content as the truth, whole or on top of what is held.
@@ -106,12 +163,22 @@ class Process:
             self.connections[record.id] = record
         for id in report.dropped:
             self.pools.pop(id, None)
+            self._timeouts.pop(id, None)
         for pool in report.pools:
             self.pools[pool.id] = pool
         self.clock = report.clock
         self.counters = report.counters
         self.maxima = report.maxima
         self._began = report.began
+        self.waiting = report.waiting
+        self.waiters = report.waiters[:LISTED]
+        self._remember(report.incidents)
+
+    def _remember(self, incidents: tuple[Incident, ...]) -> None:
+        """Keep the last few incidents there were; what is told anew is better known."""
+        if incidents:
+            known = {each.number: each for each in (*self.incidents, *incidents)}
+            self.incidents = tuple(known[each] for each in sorted(known)[-REPEATED:])
 
     def count(self, grown: Counters | None, span: float, now: float) -> None:
         """Note what happened, for the rate; ``None`` is its first word."""
@@ -136,12 +203,21 @@ class Process:
             pools=tuple(self.pools.values()),
             connections=tuple(self.connections.values()),
             began=self._began,
+            waiting=self.waiting,
+            waiters=self.waiters,
+            incidents=self.incidents,
         )
 
     def wither(self, standing: Standing, now: float) -> None:
         """Become a tombstone: the totals stay, what was open does not."""
         self.standing = standing
+        # Other nodes will read these off this moment and the clock of the last word.
+        later = now - self.heard
+        self.incidents = tuple(
+            each._replace(at=each.at - later) for each in self.incidents
+        )
         self.heard = now
+        self._timeouts.clear()
         self._clear()
 
     def _clear(self) -> None:
@@ -149,3 +225,5 @@ class Process:
         self.pools.clear()
         self.connections.clear()
         self.checkouts = 0
+        self.waiting = 0
+        self.waiters = ()

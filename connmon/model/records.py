@@ -79,8 +79,11 @@ class ConnectionRecord(NamedTuple):
     """One open database connection.
 
     ``since`` is when it entered its state, ``opened`` when it was made; ``uses`` counts
-    its checkouts. ``owner`` is the thread or task that took it last, by name; empty
-    while it is idle.
+    its checkouts. ``owner`` is the thread or task that took it last, by name, ``site``
+    the line of the application that did, and ``tag`` what that called its work; all are
+    empty while it is idle, the last two also where they are not known. ``session`` is
+    what the server calls it, and ``address`` where the server sees it come from, as far
+    as the driver tells.
     """
 
     id: int
@@ -90,6 +93,25 @@ class ConnectionRecord(NamedTuple):
     opened: float
     uses: int
     owner: str
+    site: str = ""
+    session: int | None = None
+    address: str = ""
+    tag: str = ""
+
+
+class WaiterRecord(NamedTuple):
+    """Who waits for a connection of a pool, and since when.
+
+    ``holds`` says that the same thread or task has one of this pool out already: if all
+    do, they wait for each other. The other words are those of a connection's holder.
+    """
+
+    pool: int
+    since: float
+    owner: str
+    site: str = ""
+    holds: bool = False
+    tag: str = ""
 
 
 class Counters(NamedTuple):
@@ -99,7 +121,9 @@ class Counters(NamedTuple):
     its pool. ``invalidations`` are those that closed a connection at once,
     ``soft_invalidations`` those that have it replaced at its next checkout. A reset is
     what a pool does to a connection that comes back to it alive. ``commits`` and
-    ``rollbacks`` are counted where that was asked for, else zero.
+    ``rollbacks`` are counted where that was asked for, else zero. ``waits`` are those
+    for a connection that are over and were longer than a millisecond, however they
+    ended; ``timeouts`` the checkouts that a pool refused because it had none in time.
     """
 
     checkouts: int = 0
@@ -112,6 +136,8 @@ class Counters(NamedTuple):
     resets: int = 0
     commits: int = 0
     rollbacks: int = 0
+    waits: int = 0
+    timeouts: int = 0
 
     def plus(self, other: Counters) -> Counters:
         """The sum, field by field, each from 0 to ``MOST``."""
@@ -150,7 +176,8 @@ class PoolFacts(NamedTuple):
 class PoolRecord(NamedTuple):
     """One pool: what it is, its totals and maxima, and how long things took.
 
-    ``holds`` has the checkouts that have ended, ``creations`` the connections made.
+    ``holds`` has the checkouts that have ended, ``creations`` the connections made,
+    ``waits`` those that are counted as such.
     """
 
     id: int
@@ -159,6 +186,51 @@ class PoolRecord(NamedTuple):
     maxima: Maxima
     holds: Histogram
     creations: Histogram
+    waits: Histogram = Histogram()
+
+
+class Holder(NamedTuple):
+    """Who had a connection out when a pool timed out, and for how many seconds."""
+
+    connection: int
+    seconds: float
+    owner: str
+    site: str = ""
+    session: int | None = None
+    address: str = ""
+    tag: str = ""
+
+
+class InLine(NamedTuple):
+    """Who had been waiting when a pool timed out, and for how many seconds."""
+
+    seconds: float
+    owner: str
+    site: str = ""
+    holds: bool = False
+    tag: str = ""
+
+
+class Incident(NamedTuple):
+    """What was so at the instant in which a pool timed out.
+
+    ``number`` counts the incidents of the process, ``at`` is a reading of its clock.
+    ``timeouts`` is how many its pool had counted by then: there is one incident a
+    second at most, so it may stand for many. ``victim`` is whose checkout failed.
+    ``held`` and ``waiting`` are how many there were besides; of more than a hundred
+    only the longest are listed, the longest first.
+    """
+
+    number: int
+    pool: int
+    at: float
+    timeouts: int
+    facts: PoolFacts
+    victim: InLine
+    held: int = 0
+    holders: tuple[Holder, ...] = ()
+    waiting: int = 0
+    waiters: tuple[InLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +241,9 @@ class Report:
     whole. ``span`` is over how many seconds its changes happened, for rates. A delta
     names only changed pools and connections, and those that are gone. ``began`` is the
     clock's reading when connmon began in the process, ``None`` if it did not say.
+    ``waiting`` is how many wait for a connection now, and ``waiters`` who they are, the
+    longest first and at most a hundred: always all, in a delta too. ``incidents`` are
+    new ones; a whole report also has the last few that were told before.
     """
 
     sequence: int
@@ -182,6 +257,9 @@ class Report:
     closed: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
     began: float | None = None
+    waiting: int = 0
+    waiters: tuple[WaiterRecord, ...] = ()
+    incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

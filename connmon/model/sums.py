@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from connmon.model.extent import Extent, Peak, Program
+from connmon.model.lately import MINUTE, Waited
 from connmon.model.process import Process
 from connmon.model.records import Counters, Identity
 
@@ -75,7 +76,7 @@ class Sums:
         return program
 
     def changed(
-        self, process: Process, before: tuple[int, int, int], now: float
+        self, process: Process, before: tuple[int, int, int, int], now: float
     ) -> None:
         """A process's load was ``before``, and is now what the process says."""
         program = self.program(process.identity, now)
@@ -93,9 +94,17 @@ class Sums:
             self.service.peak = self.service.settled(process.maxima)
 
     def count(
-        self, process: Process, known: Counters | None, span: float, now: float
+        self,
+        process: Process,
+        known: Counters | None,
+        span: float,
+        now: float,
+        waited: Waited | None = None,
     ) -> None:
-        """A process's totals were ``known``, and are now its own."""
+        """A process's totals were ``known``, and are now its own.
+
+        ``waited`` is what it told of waits besides.
+        """
         program = self.program(process.identity, now)
         counters = process.counters
         news = None if known is None else counters.minus(known)
@@ -104,6 +113,20 @@ class Sums:
             program.count(news, span, now)
             self.service.count(news, span, now)
             process.count(news, span, now)
+            if news is None and _is_young(process):
+                news = counters
+            if news is not None:
+                self._count_waits(process, news.timeouts, waited, now)
+
+    def _count_waits(
+        self, process: Process, timeouts: int, waited: Waited | None, now: float
+    ) -> None:
+        """Note what happened to those who waited, for the last minute."""
+        waits = None if waited is None else waited.waits
+        for extent in (self.program(process.identity, now), self.service):
+            extent.note_waits(timeouts, waits, now)
+        if waited is not None:
+            process.note_waits(waited, now)
 
     def forgotten(self, process: Process) -> None:
         """A departed process is not remembered any more; its totals stay."""
@@ -215,6 +238,12 @@ class Sums:
     def _drop(self, program: Program) -> None:
         self._mark(program)
         del self.programs[program.hostname, program.progname]
+
+
+def _is_young(process: Process) -> bool:
+    """Whether all that a process ever did was in the last minute, by its own clock."""
+    began = process.began
+    return began is not None and process.heard - began < MINUTE
 
 
 def _bucket(key: tuple[str, str]) -> int:

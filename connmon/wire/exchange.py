@@ -28,6 +28,7 @@ What was added later to a remark, from its severity on, may be missing.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from connmon.errors import ProtocolError
@@ -145,29 +146,35 @@ def decode_wanted(payload: bytes) -> list[str]:
     return [text(each, PROCESS_LIMIT) for each in array(unpack(payload, 2)[1])]
 
 
+INCIDENTS_ROOM = 4 * 1024 * 1024
+"""Bytes of reports past which whole records leave their incidents out.
+
+Some hundred processes, each with hundreds who hold and wait, might else not fit into a
+box. What is left out is known to others of the process's own node.
+"""
+
+
 def encode_records(records: Iterable[Record]) -> bytes:
     """Whole records as a payload."""
-    return pack(
-        [
-            FORMAT,
+    listed: list[Any] = []
+    used = 0
+    for each in records:
+        report = encode_report(each.report)
+        if each.report.incidents and used + len(report) > INCIDENTS_ROOM:
+            report = encode_report(replace(each.report, incidents=()))
+        used += len(report)
+        who = each.identity
+        listed.append(
             [
-                [
-                    [
-                        each.identity.process,
-                        each.identity.hostname,
-                        each.identity.program,
-                        each.identity.pid,
-                    ],
-                    each.standing,
-                    each.home,
-                    each.age,
-                    each.unheard,
-                    encode_report(each.report),
-                ]
-                for each in records
-            ],
-        ]
-    )
+                [who.process, who.hostname, who.program, who.pid],
+                each.standing,
+                each.home,
+                each.age,
+                each.unheard,
+                report,
+            ]
+        )
+    return pack([FORMAT, listed])
 
 
 def decode_records(payload: bytes) -> tuple[Record, ...]:

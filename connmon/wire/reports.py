@@ -4,18 +4,28 @@
 
     report  [1, sequence, base | nil, clock, span, counters, maxima,
              [pool ...], [connection ...], [closed id ...], [dropped pool id ...],
-             began | nil]
+             began | nil, waiting, [waiter ...], [incident ...]]
     counters    [checkouts, checkins, connects, connect failures, closes,
-                 invalidations, soft invalidations, resets, commits, rollbacks]
+                 invalidations, soft invalidations, resets, commits, rollbacks,
+                 waits, timeouts]
     maxima      [connections, checkouts]
-    pool        [id, facts, counters, maxima, holds, creations]
+    pool        [id, facts, counters, maxima, holds, creations, waits]
     facts       [name, kind, size | nil, max_overflow | nil, timeout | nil,
                  recycle | nil, pre_ping]
-    holds, creations
+    holds, creations, waits
                 [[count in each bucket of connmon.model.histogram ...], seconds]
-    connection  [id, pool id, state, since, opened, uses, owner]
+    connection  [id, pool id, state, since, opened, uses, owner, site,
+                 session | nil, address, tag]
+    waiter      [pool id, since, owner, site, holds, tag]
+    incident    [number, pool id, at, timeouts, facts, victim, held, [holder ...],
+                 waiting, [in line ...]]
+    holder      [connection id, seconds, owner, site, session | nil, address, tag]
+    victim, in line
+                [seconds, owner, site, holds, tag]
 
-What was added later, from ``began`` on, may be missing.
+What was added later may be missing: of a report from ``began`` on, of counters from
+``waits``, of a pool ``waits``, of a connection from ``site``. ``holds`` of a pool is a
+histogram; of a waiter, whether it has a connection already.
 """
 
 from __future__ import annotations
@@ -28,16 +38,21 @@ from connmon.model.records import (
     STATES,
     ConnectionRecord,
     Counters,
+    Holder,
+    Incident,
+    InLine,
     Maxima,
     PoolFacts,
     PoolRecord,
     Report,
+    WaiterRecord,
 )
 from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.fields import (
     FORMAT,
     array,
     count,
+    duration,
     flag,
     number,
     optional_count,
@@ -59,11 +74,14 @@ def encode_report(report: Report) -> bytes:
             report.span,
             report.counters,
             report.maxima,
-            report.pools,
-            report.connections,
+            [_brief(each, 6, _UNSAID_OF_POOL) for each in report.pools],
+            [_brief(each, 7, _UNSAID_OF_CONNECTION) for each in report.connections],
             report.closed,
             report.dropped,
             report.began,
+            report.waiting,
+            report.waiters,
+            report.incidents,
         ]
     )
 
@@ -71,6 +89,7 @@ def encode_report(report: Report) -> bytes:
 def decode_report(payload: bytes) -> Report:
     """A payload as a report, or ``ProtocolError``."""
     fields = unpack(payload, 11)
+    began, waiting, waiters, incidents = _with(fields[11:], _UNSAID_OF_REPORT)
     return Report(
         sequence=count(fields[1]),
         base=optional_count(fields[2]),
@@ -82,8 +101,30 @@ def decode_report(payload: bytes) -> Report:
         connections=tuple(_connection(each) for each in array(fields[8])),
         closed=tuple(count(each) for each in array(fields[9])),
         dropped=tuple(count(each) for each in array(fields[10])),
-        began=optional_number(fields[11]) if len(fields) > 11 else None,
+        began=optional_number(began),
+        waiting=count(waiting),
+        waiters=tuple(_waiter(each) for each in array(waiters)),
+        incidents=tuple(_incident(each) for each in array(incidents)),
     )
+
+
+#: What is not said by processes that know less, from the first such field on.
+_UNSAID_OF_REPORT = (None, 0, (), ())
+_UNSAID_OF_POOL = (Histogram(),)
+_UNSAID_OF_CONNECTION = ("", None, "", "")
+_UNSAID_OF_COUNTERS = (0, 0)
+
+
+def _brief(
+    fields: tuple[Any, ...], first: int, unsaid: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """An array without its later fields, if they say nothing. ``first`` is theirs."""
+    return fields[:first] if fields[first:] == unsaid else fields
+
+
+def _with(said: tuple[Any, ...], unsaid: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The later fields of an array, with those in place of what is missing."""
+    return said[: len(unsaid)] + unsaid[len(said) :]
 
 
 def _pool(value: Any) -> PoolRecord:
@@ -95,6 +136,7 @@ def _pool(value: Any) -> PoolRecord:
         _maxima(fields[3]),
         _histogram(fields[4]),
         _histogram(fields[5]),
+        _histogram(fields[6]) if len(fields) > 6 else Histogram(),
     )
 
 
@@ -124,6 +166,7 @@ def _connection(value: Any) -> ConnectionRecord:
     state = count(fields[2])
     if state not in STATES:
         raise ProtocolError(f"a connection in state {state}")
+    site, session, address, tag = _with(fields[7:], _UNSAID_OF_CONNECTION)
     return ConnectionRecord(
         count(fields[0]),
         count(fields[1]),
@@ -132,15 +175,74 @@ def _connection(value: Any) -> ConnectionRecord:
         number(fields[4]),
         count(fields[5]),
         text(fields[6], NAME_LIMIT),
+        text(site, TEXT_LIMIT),
+        optional_count(session),
+        text(address, NAME_LIMIT),
+        text(tag, NAME_LIMIT),
+    )
+
+
+def _waiter(value: Any) -> WaiterRecord:
+    fields = array(value, 6)
+    return WaiterRecord(
+        count(fields[0]),
+        number(fields[1]),
+        text(fields[2], NAME_LIMIT),
+        text(fields[3], TEXT_LIMIT),
+        flag(fields[4]),
+        text(fields[5], NAME_LIMIT),
+    )
+
+
+def _incident(value: Any) -> Incident:
+    fields = array(value, 10)
+    return Incident(
+        count(fields[0]),
+        count(fields[1]),
+        number(fields[2]),
+        count(fields[3]),
+        _facts(fields[4]),
+        _in_line(fields[5]),
+        count(fields[6]),
+        tuple(_holder(each) for each in array(fields[7])),
+        count(fields[8]),
+        tuple(_in_line(each) for each in array(fields[9])),
+    )
+
+
+def _holder(value: Any) -> Holder:
+    fields = array(value, 7)
+    return Holder(
+        count(fields[0]),
+        duration(fields[1]),
+        text(fields[2], NAME_LIMIT),
+        text(fields[3], TEXT_LIMIT),
+        optional_count(fields[4]),
+        text(fields[5], NAME_LIMIT),
+        text(fields[6], NAME_LIMIT),
+    )
+
+
+def _in_line(value: Any) -> InLine:
+    fields = array(value, 5)
+    return InLine(
+        duration(fields[0]),
+        text(fields[1], NAME_LIMIT),
+        text(fields[2], TEXT_LIMIT),
+        flag(fields[3]),
+        text(fields[4], NAME_LIMIT),
     )
 
 
 _COUNTERS = len(Counters._fields)
+_FIRST_COUNTERS = _COUNTERS - len(_UNSAID_OF_COUNTERS)
 
 
 def decode_counters(value: Any) -> Counters:
     """Counters as they stand in an array, or ``ProtocolError``."""
-    return Counters(*(count(each) for each in array(value, _COUNTERS)[:_COUNTERS]))
+    fields = array(value, _FIRST_COUNTERS)
+    later = _with(fields[_FIRST_COUNTERS:], _UNSAID_OF_COUNTERS)
+    return Counters(*(count(each) for each in fields[:_FIRST_COUNTERS] + later))
 
 
 def _maxima(value: Any) -> Maxima:

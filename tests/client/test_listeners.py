@@ -73,6 +73,11 @@ class WatchTests(SynchronousTestCase):
         with engine.connect():
             self.assertEqual((1, 1, 1), self.counts())
         self.assertEqual((1, 1, 0), self.counts())
+        # Those by which it is heard who waits.
+        self.assertEqual((-4, 10), (pool._overflow, pool._max_overflow))
+        self.assertIn("_inc_overflow", vars(pool))
+        self.assertEqual(1, pool._pool.qsize())
+        self.assertTrue(callable(type(pool._pool).get))
 
     def test_engines_that_share_a_pool_count_once(self) -> None:
         """Whether they have the pool itself, or one made like it."""

@@ -159,6 +159,30 @@ class SwitchTests(SynchronousTestCase):
             self.assertIn("expected on or off, once", str(caught.exception))
 
 
+class TraceTests(SynchronousTestCase):
+    """Which checkouts are traced."""
+
+    def test_words(self) -> None:
+        """Its own, and whatever is on or off elsewhere; all by default."""
+        self.assertEqual("on", chosen().trace)
+        for expected, values in {
+            "on": ("on", "1", " Yes ", True),
+            "slow": ("slow", "SLOW "),
+            "off": ("off", "0", "no", False),
+        }.items():
+            for value in values:
+                self.assertEqual(expected, chosen(Source({"trace": value})).trace)
+        self.assertEqual("slow", chosen(environment(trace="slow")).trace)
+
+    def test_other_words(self) -> None:
+        """Anything else is a mistake."""
+        for value in ("fast", "", 1, ("on", "off")):
+            with self.assertRaises(OptionError) as caught:
+                chosen(Source({"trace": value}))
+            self.assertIn("connmon_trace=", str(caught.exception))
+            self.assertIn("expected on, slow or off, once", str(caught.exception))
+
+
 class MistakeTests(SynchronousTestCase):
     """A mistake names the option as it was spelled, its value, and what is expected."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client.owner import current_owner, owner_name
-from connmon.model.ledger import Owner
+from connmon.model.holding import Owner
 from connmon.wire.commands import NAME_LIMIT
 
 

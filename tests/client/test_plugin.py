@@ -20,9 +20,9 @@ from sqlalchemy.engine import Engine, make_url
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon import config
-from connmon.client import engines, options
+from connmon.client import engines, listeners, options
 from connmon.client import url as urls
-from connmon.client.agent import HERE
+from connmon.client.agent import HERE, Agent
 from connmon.client.listeners import Watch
 from connmon.client.options import Source
 
@@ -60,6 +60,28 @@ class EnginesTestCase(SynchronousTestCase):
 
 class BothFormsTests(EnginesTestCase):
     """What holds for engines made by either form."""
+
+    def test_what_is_traced(self) -> None:
+        """As the URL says, as ``attach`` does, or the environment."""
+        told = []
+
+        class Heard(Watch):
+            """Tells what it was asked for."""
+
+            def __init__(
+                self, agent: Agent, engine: Engine, transactions: bool, trace: str
+            ) -> None:
+                told.append(trace)
+                super().__init__(agent, engine, transactions, trace)
+
+        self.patch(listeners, "Watch", Heard)
+        for trace in ("on", "slow", "off"):
+            create_engine(f"sqlite+connmon://?{ADDRESS}&connmon_trace={trace}")
+        create_engine(f"sqlite://?plugin=connmon&{ADDRESS}")
+        engines.attach(create_engine("sqlite://"), {"addr": NOWHERE, "trace": False})
+        os.environ["CONNMON_TRACE"] = "slow"
+        create_engine(f"sqlite+connmon://?{ADDRESS}")
+        self.assertEqual(["on", "slow", "off", "on", "off", "slow"], told)
 
     def same_as_without_us(self, url: str, plain: str) -> None:
         """An engine of ours against one without us."""

@@ -35,6 +35,7 @@ KEYS = {
     "last_report_age",
     "failures",
     "last_failure",
+    "incidents_dropped",
     "pools",
 }
 

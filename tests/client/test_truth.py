@@ -193,14 +193,18 @@ class PoolHistory(RuleBasedStateMachine):
         """There is an engine more."""
         self.truth.listen_to_transactions(engine, number)
         self.numbers[number].append(ref(engine))
-        self.engines.append(self.seen(engine))
+        self.engines.append(self.seen(engine, number))
 
-    def seen(self, engine: Any) -> Any:
+    def seen(self, engine: Any, number: int) -> Any:
         """An engine of which we see what it takes from its pool, and when."""
         plain = engine.raw_connection
 
         def raw_connection() -> Any:
-            fairy = plain()
+            try:
+                fairy = plain()
+            except exc.TimeoutError:
+                self.truth.timed_out(number)
+                raise
             # SingletonThreadPool hands out again what the same thread has.
             if fairy._counter == 1:
                 self.truth.taken(fairy, threading.current_thread().name)
@@ -236,7 +240,7 @@ class PoolHistory(RuleBasedStateMachine):
         engine = self.engine(which)
         if copied:
             copy = engine.execution_options(stream_results=False)
-            self.engines.append(self.seen(copy))
+            self.engines.append(self.seen(copy, self.number_of(engine)))
             return
         number = self.number_of(engine)
         other = create_engine("fakedb://db/main", module=self.server, pool=engine.pool)

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import __version__ as sqlalchemy_version
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, StaticPool
 from sqlalchemy.util import greenlet_spawn
@@ -50,7 +51,11 @@ def seen(engine: Any, truth: Truth) -> None:
     plain = engine.raw_connection
 
     def raw_connection() -> Any:
-        fairy = plain()
+        try:
+            fairy = plain()
+        except exc.TimeoutError:
+            truth.timed_out(1)
+            raise
         truth.taken(fairy, task_name())
         return fairy
 

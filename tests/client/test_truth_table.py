@@ -109,7 +109,8 @@ class UseTests(TruthCase):
         engine = self.engine()
         held = [self.take(engine), self.take(engine)]
         self.assertRaises(exc.TimeoutError, self.take, engine)
-        self.assert_totals(checkouts=2, connects=2)
+        self.truth.timed_out(1)
+        self.assert_totals(checkouts=2, connects=2, timeouts=1)
         del held
 
     def test_maxima_between_reports(self) -> None:
@@ -135,19 +136,19 @@ class UseTests(TruthCase):
         fairy = self.take(engine)
         made = self.clock.now
         (told,) = self.report().connections
-        self.assertEqual((OUT, made, made, 1, "MainThread"), told[2:])
+        self.assertEqual((OUT, made, made, 1, "MainThread"), told[2:7])
         self.wait(2.0)
         fairy.close()
         (told,) = self.report().connections
-        self.assertEqual((IDLE, made + 2.0, made, 1, ""), told[2:])
+        self.assertEqual((IDLE, made + 2.0, made, 1, ""), told[2:7])
         self.wait(3.0)
         fairy = self.take(engine)
         (told,) = self.report().connections
-        self.assertEqual((OUT, made + 5.0, made, 2, "MainThread"), told[2:])
+        self.assertEqual((OUT, made + 5.0, made, 2, "MainThread"), told[2:7])
         self.wait(4.0)
         fairy.detach()
         (told,) = self.report().connections
-        self.assertEqual((DETACHED, made + 9.0, made, 2, "MainThread"), told[2:])
+        self.assertEqual((DETACHED, made + 9.0, made, 2, "MainThread"), told[2:7])
         fairy.close()
         self.assertEqual((), self.report().connections)
 

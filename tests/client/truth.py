@@ -171,6 +171,10 @@ class Truth:
         for tally in self.tallies(life.pool):
             tally.outs(1)
 
+    def timed_out(self, pool: int) -> None:
+        """A pool had no connection in time."""
+        self.count(pool, "timeouts")
+
     # What the test's own listeners hear.
 
     def listen(self, engine: Any, number: int) -> None:
@@ -331,7 +335,7 @@ class Comparison:
             )
             for life in self.truth.lives.values()
         )
-        told = sorted(tuple(each)[1:] for each in self.reader.connections.values())
+        told = sorted(tuple(each)[1:7] for each in self.reader.connections.values())
         same(expected, told, "the connections")
 
 

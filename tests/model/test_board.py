@@ -19,6 +19,7 @@ from connmon.model.board import GONE_AFTER, Board, Verdict
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.histogram import Histogram
+from connmon.model.holding import Waiter
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import (
     IDLE,
@@ -33,6 +34,7 @@ from connmon.model.records import (
     Report,
 )
 from connmon.views.frame import Gauge
+from connmon.wire.reports import decode_report, encode_report
 from tests.looks import Look, ProgramRow, look
 from tests.model.marks import give, take
 
@@ -510,6 +512,131 @@ class LookingTests(SynchronousTestCase):
                 row = look(board, self.now).programs[0]
                 self.assertEqual((1, 1), (row.nproc, row.ckout))
                 self.assertTrue(0.0 <= (row.ckoutpersec or 0.0) <= 3.0)
+
+
+class WaitsTests(SynchronousTestCase):
+    """A process whose pool is too small, as a board sees it."""
+
+    def setUp(self) -> None:
+        """It is linked, and began ten seconds before its first word."""
+        self.board = Board("default", "node1")
+        self.ledger = Ledger(began=90.0)
+        self.pool = self.ledger.pool("x", PoolFacts("x", "QueuePool", 1, 0))
+        take(self.ledger.opened(self.pool, 90.0), 90.0)
+        self.line = [Waiter(f"w{number}", 91.0 + number) for number in range(3)]
+        for each in self.line:
+            self.pool.awaited(each)
+        self.board.registered(who(), 1)
+        self.sequence = -1
+
+    def tell(self, now: float, *, whole: bool = False) -> None:
+        """It reports; its clock is five seconds behind the node's."""
+        self.sequence += 1
+        make = self.ledger.collect if self.sequence and not whole else self.ledger.whole
+        told = decode_report(encode_report(make(self.sequence, now - 5.0, 1.0)))
+        verdict = self.board.reported("p1", 1, told, now)
+        self.assertIs(Verdict.APPLIED, verdict)
+
+    def waiting(self) -> tuple[int, int]:
+        """How many wait, by the service's and by the program's sum."""
+        program = self.board.program("h1", "api")
+        assert program is not None
+        return self.board.sums.service.waiting, program.waiting
+
+    def done(self, count: int, now: float, *, in_vain: bool) -> None:
+        """So many are done with waiting."""
+        for _ in range(count):
+            waiter = self.line.pop(0)
+            self.pool.served(waiter, now)
+            if in_vain:
+                self.pool.timed_out(waiter, now)
+
+    def test_who_waits_now(self) -> None:
+        """As many as the last report said, and since when the oldest has."""
+        self.tell(100.0)
+        self.assertEqual((3, 3), self.waiting())
+        program = self.board.program("h1", "api")
+        assert program is not None
+        self.assertEqual(96.0, program.figures.patient)
+        self.done(2, 94.0, in_vain=False)
+        self.tell(101.0)
+        self.assertEqual((1, 1), self.waiting())
+        self.assertEqual(98.0, program.figures.patient)
+        self.done(1, 94.0, in_vain=False)
+        self.tell(102.0, whole=True)
+        self.assertEqual((0, 0), self.waiting())
+        self.assertIsNone(program.figures.patient)
+
+    def test_nobody_waits_in_a_process_that_is_gone(self) -> None:
+        """But what timed out in it is still known, and how long ago it was."""
+        self.tell(100.0)
+        self.done(1, 96.0, in_vain=True)
+        self.tell(102.0)
+        self.board.departed("p1", 1, 110.0)
+        self.assertEqual((0, 0), self.waiting())
+        ((age, kept),) = self.board.incidents(130.0)
+        self.assertEqual(
+            (29.0, "p1", 1), (age, kept.identity.process, kept.incident.held)
+        )
+        record = self.board.record("p1", 130.0)
+        assert record is not None
+        other = Board("default", "node2")
+        self.assertTrue(other.adopted(record, 1130.0))
+        ((age, again),) = other.incidents(1130.0)
+        self.assertEqual((29.0, kept.identity), (age, again.identity))
+
+    def test_timeouts_and_waits_of_the_last_minute(self) -> None:
+        """Of a young process those before its first word count too."""
+        self.done(1, 95.0, in_vain=True)
+        self.tell(100.0)
+        self.done(2, 96.0, in_vain=True)
+        self.tell(103.0)
+        for extent in (self.board.sums.service, self.board.program("h1", "api")):
+            assert extent is not None
+            self.assertEqual(3, extent.timeouts_lately(103.0))
+            self.assertEqual(2, extent.timeouts_lately(161.0))
+            self.assertEqual(0, extent.timeouts_lately(163.0))
+            waits = extent.waits_lately(103.0)
+            self.assertEqual(3, sum(waits.counts))
+            found = waits.quantile(0.99)
+            assert found is not None
+            self.assertTrue(2.5 < found <= 5.0)
+        self.assertEqual(3, self.board.totals("h1", "api").timeouts)
+        process = self.board.processes["p1"]
+        self.assertEqual(3, process.timeouts_lately(103.0))
+        self.assertEqual(2, process.timeouts_lately(161.0, self.pool.id))
+        self.assertEqual(0, process.timeouts_lately(103.0, self.pool.id + 1))
+        self.board.departed("p1", 1, 104.0)
+        self.assertEqual(0, process.timeouts_lately(104.0))
+
+    def test_an_old_process_that_is_new_here(self) -> None:
+        """Nobody knows when its timeouts were: none of them is of this minute."""
+        self.ledger._began = 5.0
+        self.done(2, 95.0, in_vain=True)
+        self.tell(100.0)
+        service = self.board.sums.service
+        self.assertEqual(0, service.timeouts_lately(100.0))
+        self.assertEqual(0, sum(service.waits_lately(100.0).counts))
+        self.done(1, 96.0, in_vain=True)
+        self.tell(101.0, whole=True)
+        self.assertEqual(1, service.timeouts_lately(101.0))
+        self.assertEqual(1, sum(service.waits_lately(101.0).counts))
+
+    def test_back_from_the_dead(self) -> None:
+        """What it did meanwhile counts, its waits of before not again."""
+        self.tell(100.0)
+        self.done(2, 96.0, in_vain=True)
+        self.tell(101.0)
+        self.board.departed("p1", 1, 102.0)
+        self.board.registered(who(), 2)
+        told = self.ledger.whole(0, 98.0, 0.0)
+        self.board.reported("p1", 2, told, 103.0)
+        self.assertEqual((1, 1), self.waiting())
+        service = self.board.sums.service
+        self.assertEqual(2, service.timeouts_lately(103.0))
+        self.assertEqual(2, sum(service.waits_lately(103.0).counts))
+        ((age, _),) = self.board.incidents(103.0)
+        self.assertEqual(2.0, age)
 
 
 class Fleet(RuleBasedStateMachine):

@@ -18,12 +18,14 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon.model.holding import KEPT, LISTED, REPEATED, Waiter
 from connmon.model.ledger import Connection, Ledger, Pool
 from connmon.model.records import (
     DETACHED,
     IDLE,
     OUT,
     Counters,
+    InLine,
     Maxima,
     PoolFacts,
     Report,
@@ -232,6 +234,41 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual((), self.ledger.whole(1, 2.0, 0.0).connections)
         self.assertEqual(0, self.woken)
 
+    def test_more_wait_than_are_listed(self) -> None:
+        """How many there are is told all the same, and those who have for longest."""
+        for since in range(LISTED + 50, 0, -1):
+            self.pool.awaited(Waiter("me", float(since)))
+        report = self.ledger.collect(1, 1000.0, 0.0)
+        self.assertEqual(LISTED + 50, report.waiting)
+        expected = [float(since) for since in range(1, LISTED + 1)]
+        self.assertEqual(expected, [each.since for each in report.waiters])
+
+    def test_more_held_than_are_listed(self) -> None:
+        """An incident has the longest, and says how many there were."""
+        for since in range(LISTED + 50, 0, -1):
+            take(self.ledger.opened(self.pool, 0.0), float(since), f"t{since}")
+        self.pool.timed_out(Waiter("me", 500.0, "a.py:1 f", "job"), 1000.0)
+        (incident,) = self.ledger.collect(1, 1000.0, 0.0).incidents
+        self.assertEqual(LISTED + 50, incident.held)
+        self.assertEqual(LISTED, len(incident.holders))
+        self.assertEqual((999.0, "t1"), incident.holders[0][1:3])
+        self.assertEqual(InLine(500.0, "me", "a.py:1 f", False, "job"), incident.victim)
+
+    def test_incidents_that_nobody_hears_of(self) -> None:
+        """The newest are kept; how many were not is known."""
+        for number in range(KEPT + 5):
+            self.pool.timed_out(Waiter("me", 0.0), 10.0 * number)
+        self.assertEqual(5, self.ledger.incidents_dropped)
+        told = self.ledger.collect(1, 1000.0, 0.0).incidents
+        self.assertEqual(list(range(1, KEPT + 1)), [each.number for each in told])
+        self.assertEqual(50.0, told[0].at)
+        again = self.ledger.whole(2, 1000.0, 0.0).incidents
+        self.assertEqual(told[-REPEATED:], again)
+        self.assertEqual(5, self.ledger.incidents_dropped)
+        self.ledger.unwatch()
+        self.pool.timed_out(Waiter("me", 0.0), 10_000.0)
+        self.assertEqual((), self.ledger.collect(3, 1000.0, 0.0).incidents)
+
     @skipIf(
         platform.python_implementation() == "PyPy",
         "PyPy changes threads within a mark too: see docs/pypy.rst",
@@ -286,6 +323,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.read: dict[int, tuple[int, int, int]] = {}
         self.opened = self.closed = self.peak = self.peak_out = 0
         self.taken = self.given = self.emptied = 0
+        self.line: list[tuple[Pool, Waiter]] = []
+        self.waiting = 0
+        self.waits = self.timeouts = self.happened = self.known = 0
+        self.last = [-1.0, -1.0]
 
     def wake(self) -> bool:
         """There is something to report."""
@@ -352,6 +393,30 @@ class LedgerMachine(RuleBasedStateMachine):
         self.closed += 1
         del self.model[connection.id]
 
+    @rule(which=st.integers(0, 1))
+    def waits_for_one(self, which: int) -> None:
+        """Someone finds none idle."""
+        waiter = Waiter("me", self.tick())
+        self.line.append((self.pools[which], waiter))
+        self.pools[which].awaited(waiter)
+
+    @rule(place=st.integers(0, 3), long=st.booleans(), in_vain=st.booleans())
+    def is_done(self, place: int, long: bool, in_vain: bool) -> None:
+        """Someone waits no more, with a connection or without; it is told twice."""
+        if not self.line:
+            return
+        pool, waiter = self.line.pop(place % len(self.line))
+        now = self.tick() if long else waiter.since
+        for _ in range(2):
+            pool.served(waiter, now)
+        self.waits += long
+        if in_vain:
+            self.timeouts += 1
+            which = self.pools.index(pool)
+            self.happened += self.now - self.last[which] >= 1.0
+            self.last[which] = max(self.now, self.last[which])
+            pool.timed_out(waiter, self.now)
+
     @rule()
     def folds(self) -> None:
         """Nobody listens; the next report must be whole."""
@@ -387,14 +452,34 @@ class LedgerMachine(RuleBasedStateMachine):
             connects=self.opened,
             closes=self.closed,
             resets=self.given,
+            waits=self.waits,
+            timeouts=self.timeouts,
         )
+        assert report.waiting == len(self.line) == len(report.waiters)
+        assert [each.since for each in report.waiters] == sorted(
+            waiter.since for _, waiter in self.line
+        )
+        self.waiting = report.waiting
+        self.take_incidents(report)
         assert report.maxima == Maxima(self.peak, self.peak_out)
+
+    def take_incidents(self, report: Report) -> None:
+        """Each is told once in deltas, in order; the last few again in the whole."""
+        numbers = [each.number for each in report.incidents]
+        if report.base is None:
+            repeated = min(self.known, REPEATED)
+            first = self.known - repeated + 1
+        else:
+            first = self.known + 1
+        self.known = self.happened - self.ledger.incidents_dropped
+        assert numbers == list(range(first, self.known + 1)), (numbers, first)
 
     @invariant()
     def silence_is_true(self) -> None:
         """While the ledger wakes nobody, the reader already knows everything."""
         if not self.news:
             assert self.read == self.model
+            assert self.waiting == len(self.line)
 
 
 class LedgerPropertyTests(SynchronousTestCase):

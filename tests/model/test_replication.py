@@ -49,6 +49,7 @@ from connmon.daemon.peering import (
 from connmon.model.board import Board, Verdict
 from connmon.model.exchange import Alive, Digest, Listener, SumsTold, Versions
 from connmon.model.figures import of_process, of_several
+from connmon.model.holding import REPEATED, Waiter
 from connmon.model.journal import Journal
 from connmon.model.ledger import Connection, Ledger
 from connmon.model.records import (
@@ -59,6 +60,7 @@ from connmon.model.records import (
     Counters,
     Home,
     Identity,
+    Incident,
     Maxima,
     PoolFacts,
     Record,
@@ -78,6 +80,7 @@ SWEEP_SECONDS = 5.0
 SILENCE_SECONDS = 10.0
 HOUR = 3600.0
 HOST = "h1"
+WORK = ("take", "give", "close", "wait", "serve", "time out")
 
 Pair = tuple[str, str]
 PAIRS = [(a, b) for a in NAMES for b in NAMES if a != b]
@@ -97,6 +100,11 @@ class Client:
         #: The last report that was answered, and what was open and out then.
         self.told: Report | None = None
         self.load = (0, 0)
+        #: Who waits; how many did and which incidents there were at the last answer.
+        self.line: list[Waiter] = []
+        self.waiting = 0
+        self.incidents: list[Incident] = []
+        self._incidents: dict[int, Incident] = {}
         self._sequence = -1
         self._whole = True
 
@@ -106,8 +114,10 @@ class Client:
         return self.identity.process
 
     def works(self, what: str, now: float) -> None:
-        """Take a connection, give one back, or close one."""
-        if what == "take":
+        """Take a connection, give one back, or close one; wait, or do so in vain."""
+        if what in ("wait", "serve", "time out"):
+            self._waits(what, now)
+        elif what == "take":
             connection = self.ledger.opened(self.pool, now)
             take(connection, now)
             self.open.append(connection)
@@ -116,6 +126,17 @@ class Client:
             give(connection, now)
             if what == "close":
                 self.ledger.closed(self.open.pop(0), now)
+
+    def _waits(self, what: str, now: float) -> None:
+        """Someone begins to wait, or the one who has for longest is done with it."""
+        if what == "wait" or not self.line:
+            self.line.append(Waiter("me", now, f"a.py:{len(self.line)} waits"))
+            self.pool.awaited(self.line[-1])
+        if what != "wait":
+            waiter = self.line.pop(0)
+            self.pool.served(waiter, now)
+            if what == "time out":
+                self.pool.timed_out(waiter, now)
 
     def linked(self, node: Node) -> None:
         """It has a new link, and will say everything."""
@@ -129,7 +150,9 @@ class Client:
         self._sequence += 1
         make = self.ledger.whole if self._whole else self.ledger.collect
         self._whole = False
-        return make(self._sequence, now, 1.0)
+        report = make(self._sequence, now, 1.0)
+        self._incidents.update((each.number, each) for each in report.incidents)
+        return report
 
     def answered(self, report: Report, verdict: Verdict) -> None:
         """What it makes of the answer, as the client's rule does."""
@@ -137,6 +160,8 @@ class Client:
         if verdict is Verdict.APPLIED:
             out = sum(each.state == OUT for each in self.open)
             self.told, self.load = report, (len(self.open), out)
+            self.waiting = len(self.line)
+            self.incidents = list(self._incidents.values())[-REPEATED:]
 
 
 @dataclass(frozen=True)
@@ -317,6 +342,9 @@ class Node:
                     sorted(each.report.pools),
                     sorted(each.report.connections),
                     each.report.began,
+                    each.report.waiting,
+                    each.report.waiters,
+                    [one._replace(at=0.0) for one in each.report.incidents],
                 )
                 for token, each in self.records().items()
             },
@@ -618,7 +646,7 @@ class Replication(RuleBasedStateMachine):
 
     # Processes.
 
-    @rule(slot=slots, what=st.sampled_from(["take", "give", "close"]))
+    @rule(slot=slots, what=st.sampled_from(WORK))
     def works(self, slot: int, what: str) -> None:
         """A process does what it is for."""
         self.present[slot].works(what, self.net.now)
@@ -628,7 +656,7 @@ class Replication(RuleBasedStateMachine):
         """A process links itself to a node, which it may have left before."""
         self.net.link(self.present[slot], name)
 
-    @rule(slot=slots, name=names, what=st.sampled_from(["take", "give", "close"]))
+    @rule(slot=slots, name=names, what=st.sampled_from(WORK))
     def lives(self, slot: int, name: str, what: str) -> None:
         """A process links itself to a node, works and reports."""
         self.net.live(self.present[slot], name, "take", what)
@@ -800,9 +828,27 @@ class Replication(RuleBasedStateMachine):
                 }
                 assert program.live == mine
                 assert program.figures == of_several(
-                    of_process(each.pools, each.connections.values(), each.offset)
+                    of_process(
+                        each.pools, each.connections.values(), each.offset, each.waiters
+                    )
                     for each in mine.values()
                 )
+                assert program.waiting == sum(each.waiting for each in mine.values())
+            all_ = sum(each.waiting for each in live.values())
+            assert node.board.sums.service.waiting == all_
+
+    @invariant()
+    def incidents_are_kept(self) -> None:
+        """Those of each process that is known, live or not, are in the black box."""
+        for node in self.net.nodes.values():
+            kept = {
+                (each.identity.process, each.incident.number)
+                for _, each in node.board.incidents(self.net.now)
+            }
+            for token, process in node.board.processes.items():
+                numbers = [each.number for each in process.incidents]
+                assert numbers == sorted(numbers)
+                assert kept.issuperset((token, number) for number in numbers)
 
     @invariant()
     def totals_count_each_process_once(self) -> None:
@@ -871,6 +917,11 @@ class Replication(RuleBasedStateMachine):
             assert record.report.counters == client.told.counters
             out = sum(each.state == OUT for each in record.report.connections)
             assert (len(record.report.connections), out) == client.load
+            assert record.report.waiting == client.waiting
+            assert len(record.report.waiters) == client.waiting
+            assert [each._replace(at=0.0) for each in record.report.incidents] == [
+                each._replace(at=0.0) for each in client.incidents
+            ]
 
 
 class ReplicationPropertyTests(SynchronousTestCase):
@@ -894,6 +945,26 @@ class ReplicationTests(SynchronousTestCase):
         self.client = self.net.client("p1")
         self.net.live(self.client, "A", "take")
         self.net.runs(3.0)
+
+    def test_a_timeout_before_a_process_and_its_node_died(self) -> None:
+        """Who joins later hears of it as well, and when it was."""
+        net = self.net
+        net.live(self.client, "A", "take", "time out")
+        net.runs(2.0)
+        was = net.now - 2.0
+        net.unlink(self.client)
+        net.runs(5.0)
+        net.kill("A")
+        net.kill("C")
+        net.runs(5.0)
+        net.start("C")
+        net.runs(15.0)
+        for name in ("B", "C"):
+            ((age, kept),) = net.nodes[name].board.incidents(net.now)
+            self.assertEqual("p1", kept.identity.process)
+            self.assertEqual("a.py:0 waits", kept.incident.victim.site)
+            self.assertEqual(2, kept.incident.held)
+            self.assertAlmostEqual(net.now - was, age, delta=1.0)
 
     def states(self, token: str = "p1") -> dict[str, int | None]:
         """In which state each running node has a process."""

@@ -14,16 +14,30 @@ from connmon.errors import ProtocolError
 from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.journal import INFO, SEVERITIES, Remark
 from connmon.model.records import (
+    LIVE,
     STATES,
     ConnectionRecord,
     Counters,
+    Holder,
+    Home,
+    Identity,
+    Incident,
+    InLine,
     Maxima,
     PoolFacts,
     PoolRecord,
+    Record,
     Report,
+    Standing,
+    WaiterRecord,
 )
-from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
-from connmon.wire.exchange import decode_remarks, encode_remarks
+from connmon.wire.commands import BOX_LIMIT, NAME_LIMIT, TEXT_LIMIT
+from connmon.wire.exchange import (
+    decode_records,
+    decode_remarks,
+    encode_records,
+    encode_remarks,
+)
 from connmon.wire.reports import decode_report, encode_report
 
 COUNTS = st.integers(0, 2**63 - 1)
@@ -42,7 +56,7 @@ FACTS = st.builds(
     st.booleans(),
 )
 MAXIMA = st.builds(Maxima, COUNTS, COUNTS)
-POOLS = st.builds(PoolRecord, COUNTS, FACTS, COUNTERS, MAXIMA, HISTOGRAMS, HISTOGRAMS)
+POOLS = st.builds(PoolRecord, COUNTS, FACTS, COUNTERS, MAXIMA, *[HISTOGRAMS] * 3)
 CONNECTIONS = st.builds(
     ConnectionRecord,
     COUNTS,
@@ -52,6 +66,29 @@ CONNECTIONS = st.builds(
     TIMES,
     COUNTS,
     NAMES,
+    NAMES,
+    st.none() | COUNTS,
+    NAMES,
+    NAMES,
+)
+SPANS = st.floats(0, allow_infinity=False)
+WAITERS = st.builds(WaiterRecord, COUNTS, TIMES, NAMES, NAMES, st.booleans(), NAMES)
+HOLDERS = st.builds(
+    Holder, COUNTS, SPANS, NAMES, NAMES, st.none() | COUNTS, NAMES, NAMES
+)
+IN_LINE = st.builds(InLine, SPANS, NAMES, NAMES, st.booleans(), NAMES)
+INCIDENTS = st.builds(
+    Incident,
+    COUNTS,
+    COUNTS,
+    TIMES,
+    COUNTS,
+    FACTS,
+    IN_LINE,
+    COUNTS,
+    st.lists(HOLDERS, max_size=3).map(tuple),
+    COUNTS,
+    st.lists(IN_LINE, max_size=3).map(tuple),
 )
 REPORTS = st.builds(
     Report,
@@ -66,6 +103,9 @@ REPORTS = st.builds(
     st.lists(COUNTS, max_size=8).map(tuple),
     st.lists(COUNTS, max_size=8).map(tuple),
     st.none() | TIMES,
+    COUNTS,
+    st.lists(WAITERS, max_size=3).map(tuple),
+    st.lists(INCIDENTS, max_size=2).map(tuple),
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=TEXT_LIMIT)
 REMARKS = st.builds(
@@ -118,6 +158,40 @@ class CodecTests(SynchronousTestCase):
     def test_remarks_round_trip(self, remarks: tuple[Remark, ...]) -> None:
         """Pages of the journal read are those written."""
         self.assertEqual(remarks, decode_remarks(encode_remarks(remarks)))
+
+    def test_records_with_more_incidents_than_there_is_room_for(self) -> None:
+        """The rest of each record goes all the same, and the box is not too large."""
+        facts = PoolFacts("x" * 200, "QueuePool")
+        held = tuple(
+            Holder(number, 1.0, "o" * 255, "s" * 255, number, "a" * 40, "t" * 255)
+            for number in range(100)
+        )
+        line = tuple(InLine(1.0, "o" * 255, "s" * 255) for _ in range(100))
+        incidents = tuple(
+            Incident(number, 1, 0.0, 1, facts, line[0], 100, held, 100, line)
+            for number in range(1, 6)
+        )
+        report = Report(3, None, 0.0, 0.0, Counters(7), Maxima(), incidents=incidents)
+        records = [
+            Record(
+                Identity(f"p{number}", "h", "api", 1),
+                Standing(1, 3, LIVE),
+                Home("n", "1"),
+                0.0,
+                0.0,
+                report,
+            )
+            for number in range(200)
+        ]
+        payload = encode_records(records)
+        self.assertLess(len(payload), BOX_LIMIT / 2)
+        read = decode_records(payload)
+        self.assertEqual([7] * 200, [each.report.counters.checkouts for each in read])
+        self.assertEqual(incidents, read[0].report.incidents)
+        self.assertEqual((), read[-1].report.incidents)
+        self.assertEqual(
+            tuple(records[:2]), decode_records(encode_records(records[:2]))
+        )
 
     @given(REMARKS, st.integers(5, 8))
     def test_an_older_nodes_remarks(self, remark: Remark, said: int) -> None:
@@ -199,16 +273,47 @@ class CodecTests(SynchronousTestCase):
             return
         self.assertEqual(read, decode_report(encode_report(read)))
 
-    @given(REPORTS)
-    def test_an_older_processs_report(self, report: Report) -> None:
-        """It does not say when connmon began in it, and is believed all the same."""
+    @given(REPORTS, st.integers(0, 4))
+    def test_an_older_processs_report(self, report: Report, said: int) -> None:
+        """What it does not say yet, of all four, is as if there were none of it."""
         fields = msgpack.unpackb(encode_report(report))
-        self.assertEqual(report.began, fields.pop())
-        expected = replace(report, began=None)
+        del fields[11 + said :]
+        unsaid: dict[str, Any] = {
+            "began": None,
+            "waiting": 0,
+            "waiters": (),
+            "incidents": (),
+        }
+        expected = replace(report, **dict(list(unsaid.items())[said:]))
         self.assertEqual(expected, decode_report(msgpack.packb(fields)))
-        fields.pop()
+        del fields[10:]
         with self.assertRaises(ProtocolError):
             decode_report(msgpack.packb(fields))
+
+    @given(REPORTS)
+    def test_an_older_processs_pools_and_connections(self, report: Report) -> None:
+        """They have no sites, sessions, waits and timeouts, and are read without."""
+        fields = msgpack.unpackb(encode_report(report))
+        del fields[5][10:]
+        for pool in fields[7]:
+            del pool[6:], pool[2][10:]
+        for connection in fields[8]:
+            del connection[7:]
+        none: dict[str, Any] = {"waits": 0, "timeouts": 0}
+        expected = replace(
+            report,
+            counters=report.counters._replace(**none),
+            pools=tuple(
+                each._replace(
+                    counters=each.counters._replace(**none), waits=Histogram()
+                )
+                for each in report.pools
+            ),
+            connections=tuple(
+                ConnectionRecord(*each[:7]) for each in report.connections
+            ),
+        )
+        self.assertEqual(expected, decode_report(msgpack.packb(fields)))
 
     def test_when_a_process_may_have_begun(self) -> None:
         """At a moment of its clock, or it does not say; nothing else is taken."""
@@ -227,8 +332,16 @@ class CodecTests(SynchronousTestCase):
     def test_later_fields_are_ignored(self, report: Report, more: Any) -> None:
         """A newer process may say more than this node understands."""
         fields = msgpack.unpackb(encode_report(report))
-        for counted in (fields, fields[5], fields[6], *fields[7], *fields[8]):
-            counted.append(more)
+        fields[7] = [
+            list(each) for each in msgpack.unpackb(msgpack.packb(report.pools))
+        ]
+        connections = msgpack.unpackb(msgpack.packb(report.connections))
+        fields[8] = [list(each) for each in connections]
+        arrays = [fields, *fields[5:7], *fields[7], *fields[8], *fields[13]]
+        for incident in fields[14]:
+            arrays += [incident, incident[5], *incident[7], *incident[9]]
+        for each in arrays:
+            each.append(more)
         self.assertEqual(report, decode_report(msgpack.packb(fields)))
 
     def test_another_format_is_refused_by_number(self) -> None:
@@ -244,6 +357,18 @@ class CodecTests(SynchronousTestCase):
         report = Report(0, None, 0.0, 0.0, *none[:2], (PoolRecord(1, facts, *none),))
         (pool,) = decode_report(encode_report(report)).pools
         self.assertEqual("h?", pool.facts.name)
+
+    def test_what_says_nothing_is_left_out(self) -> None:
+        """A pool nobody waited for and a connection of no site are as they were."""
+        none = Counters(), Maxima(), Histogram(), Histogram()
+        pool = PoolRecord(1, PoolFacts("x", "QueuePool"), *none)
+        idle = ConnectionRecord(1, 1, 0, 0.0, 0.0, 1, "")
+        held = idle._replace(site="orders.py:88 get")
+        report = Report(0, None, 0.0, 0.0, *none[:2], (pool,), (idle, held))
+        fields = msgpack.unpackb(encode_report(report))
+        self.assertEqual([6], [len(each) for each in fields[7]])
+        self.assertEqual([7, 11], [len(each) for each in fields[8]])
+        self.assertEqual(report, decode_report(encode_report(report)))
 
     def test_a_report_of_twenty_connections_is_small(self) -> None:
         """Twenty connections changing is the usual report: well under a kilobyte."""
