@@ -1,4 +1,4 @@
-"""The commands: ``connmon``, ``connmon listen``, ``connmon demo``, and ``connmond``."""
+"""The commands: ``connmon``, ``connmon listen`` and others, and ``connmond``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-COMMANDS = ("listen", "demo")
+COMMANDS = ("listen", "demo", "timeouts")
 INTERRUPTED = 130
 """The exit status after ^C, as a shell gives it."""
 
@@ -31,6 +31,10 @@ def run(argv: Sequence[str]) -> int:
             from connmon.demo.main import main as demo
 
             return demo(rest, "connmon demo")
+        if command == "timeouts":
+            from connmon.console.incidents import main as timeouts
+
+            return timeouts(rest, "connmon timeouts")
         print(
             f"connmon: no command {command!r}, expected one of: {', '.join(COMMANDS)}",
             file=sys.stderr,

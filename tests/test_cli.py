@@ -31,7 +31,11 @@ class CommandTests(SynchronousTestCase):
     def test_an_unknown_command(self) -> None:
         """Status 2, and the commands there are."""
         self.assertEqual(
-            (2, "", "connmon: no command 'top', expected one of: listen, demo\n"),
+            (
+                2,
+                "",
+                "connmon: no command 'top', expected one of: listen, demo, timeouts\n",
+            ),
             self.said("top", "-b"),
         )
 
@@ -47,6 +51,7 @@ class CommandTests(SynchronousTestCase):
         for command, start in (
             ("listen", "Usage: connmon listen "),
             ("demo", "usage: connmon demo "),
+            ("timeouts", "usage: connmon timeouts "),
         ):
             status, out, _ = self.said(command, "--help")
             self.assertIn(status, (0, None))
@@ -59,7 +64,12 @@ class CommandTests(SynchronousTestCase):
 
     def test_a_bad_option_is_status_2(self) -> None:
         """Whichever command it was given to; nothing is on standard output."""
-        for argv in (["--nope"], ["listen", "--nope"], ["demo", "--nope"]):
+        for argv in (
+            ["--nope"],
+            ["listen", "--nope"],
+            ["demo", "--nope"],
+            ["timeouts", "--nope"],
+        ):
             status, out, err = self.said(*argv)
             self.assertEqual((2, ""), (status, out))
             self.assertIn("nope", err)

@@ -53,9 +53,12 @@ def search_on(screen: Screen, sight: Sight) -> Pressed:
 
 def next_alert(screen: Screen, sight: Sight) -> Pressed:
     """Go to the next row that is not well."""
-    names = {each.name for each in VIEWS[screen.place.view].fields}
-    field, well = next(pair for pair in _WELL if pair[0] in names)
-    return screen, Effect(Do.FIND, f"{field}!={well} {field}!=-", 1)
+    view = screen.place.view
+    names = {each.name for each in VIEWS[view].fields}
+    for field, well in _WELL:
+        if field in names:
+            return screen, Effect(Do.FIND, f"{field}!={well} {field}!=-", 1)
+    return noticed(screen, f"{view} have no alerts"), Effect()
 
 
 def slower(screen: Screen, sight: Sight) -> Pressed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ from connmon.views.schema import EVENTS, PROGRAMS, VIEWS, Kind
 _DIGITS = {"lag_seconds": 6}
 """Decimals of what may be of microseconds; all else has three."""
 
+
+_LINE = re.compile(r":\d+\Z")
+"""How a site ends that is a file and a line."""
 
 _WORST = 500
 """Characters of what is worst, in a log."""
@@ -46,14 +50,19 @@ def as_json(frame: Frame, time: float) -> str:
     }
     if frame.view == PROGRAMS:
         told |= _totals(head)
-    names = _names(frame)
-    told[frame.view] = [
-        dict(zip(names, _values(frame, row, time), strict=True)) for row in frame.rows
-    ]
+    told[frame.view] = objects(frame, time)
     if frame.view == PROGRAMS:
         told |= _rest(head)
     told["count"] = frame.count
     return json.dumps(told, ensure_ascii=True, allow_nan=False)
+
+
+def objects(frame: Frame, time: float) -> list[dict[str, Any]]:
+    """Return the rows as JSON has them, each by the names of its values."""
+    names = _names(frame)
+    return [
+        dict(zip(names, _values(frame, row, time), strict=True)) for row in frame.rows
+    ]
 
 
 def csv_header(frame: Frame) -> str:
@@ -65,8 +74,8 @@ def csv_header(frame: Frame) -> str:
 def as_csv(frame: Frame, time: float) -> str:
     """Return one line for each row, each stamped with ``time``; maybe none.
 
-    Events have a time of their own instead. Several texts in one value are parted by
-    ``; ``, several numbers by blanks.
+    Events have a time of their own instead. Several texts or records in one value are
+    parted by ``; ``, several numbers by blanks.
     """
     own = frame.view == EVENTS
     stamp = [] if own else [_rounded(time)]
@@ -169,7 +178,39 @@ def _value(value: Any, kind: Kind, name: str) -> Any:
         return _rounded(value, _DIGITS.get(name, 3))
     if kind in (Kind.TEXTS, Kind.SERIES):
         return list(value)
+    if kind is Kind.RECORDS:
+        return [_taking(*each) for each in value]
     return value
+
+
+def _taking(
+    site: str, owner: str, seconds: float, session: int | None
+) -> dict[str, object]:
+    """Who has a connection, or waits for one, as an object."""
+    line, function = place(site)
+    return {
+        "site": line,
+        "function": function,
+        "thread": owner or None,
+        "seconds": _rounded(seconds),
+        "session": session,
+    }
+
+
+def place(site: str) -> tuple[str | None, str | None]:
+    """The file and line of a site, and the function; what is not known is ``None``."""
+    line, _, function = site.rpartition(" ")
+    return (line, function) if _LINE.search(line) else (site or None, None)
+
+
+def _phrase(taking: dict[str, object]) -> str:
+    """The same in words, without the names of its parts."""
+    said = [
+        str(taking[name]) for name in ("site", "function", "thread") if taking[name]
+    ]
+    if taking["seconds"] is not None:
+        said.append(f"{taking['seconds']}s")
+    return " ".join(said)
 
 
 def _rounded(number: float | None, decimals: int = 3) -> float | None:
@@ -191,6 +232,7 @@ def _csv_field(value: object) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, list):
+        value = [_phrase(each) if isinstance(each, dict) else each for each in value]
         parts = "; " if any(isinstance(each, str) for each in value) else " "
         value = parts.join(map(str, value))
     # Half a surrogate pair cannot be written at all.

@@ -62,6 +62,17 @@ def sentences(value: object, glyphs: Glyphs) -> list[str]:
     return [said for each in value if (said := sentence(each, glyphs))]
 
 
+def records(value: object, manner: Manner) -> list[str]:
+    """Who has connections, or waits for them, and for how long, one by one."""
+    said = []
+    for each in value if isinstance(value, (list, tuple)) else ():
+        if isinstance(each, (list, tuple)) and len(each) > 2:
+            names = (harmless(name, manner.glyphs) for name in each[:2])
+            seconds = figures.duration(number(each[2]), manner.exact)
+            said.append(" ".join(filter(None, (*names, seconds))))
+    return said
+
+
 def written(column: Column, values: Values, manner: Manner) -> str:
     """The text of a cell, harmless and not cut; empty for what is only drawn."""
     return _WRITERS[column.look](column.name, values, manner)
@@ -253,6 +264,11 @@ def _why(name: str, values: Values, manner: Manner) -> str:
     return "; ".join(said)
 
 
+def _records(name: str, values: Values, manner: Manner) -> str:
+    said = "; ".join(records(values.get(name), manner))
+    return sentence(said, manner.glyphs) or figures.UNKNOWN
+
+
 def _alert(name: str, values: Values, manner: Manner) -> str:
     """Nothing for what is in order."""
     level = harmless(values.get(name), manner.glyphs)
@@ -280,6 +296,7 @@ _WRITERS: dict[Look, Callable[[str, Values, Manner], str]] = {
     Look.MOMENT: _moment,
     Look.WHY: _why,
     Look.ALERT: _alert,
+    Look.RECORDS: _records,
     Look.SHARE: _figure(figures.percent),
 }
 

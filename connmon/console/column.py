@@ -7,7 +7,16 @@ from enum import Enum, auto
 from functools import cache
 
 from connmon.views.roster import UNREACHABLE
-from connmon.views.schema import EVENTS, HOSTS, NODES, POOLS, PROGRAMS, VIEWS, Kind
+from connmon.views.schema import (
+    EVENTS,
+    HOSTS,
+    NODES,
+    POOLS,
+    PROGRAMS,
+    TIMEOUTS,
+    VIEWS,
+    Kind,
+)
 
 
 class Look(Enum):
@@ -39,6 +48,8 @@ class Look(Enum):
     WHY = auto()
     #: What is wrong with a row, in words.
     ALERT = auto()
+    #: Who has connections, or waits for them, as a sentence.
+    RECORDS = auto()
     #: A share in percent, without a bar.
     SHARE = auto()
 
@@ -52,6 +63,7 @@ _OF_KIND = {
     Kind.RATIO: Look.BAR,
     Kind.FLAG: Look.FLAG,
     Kind.SERIES: Look.SPARK,
+    Kind.RECORDS: Look.RECORDS,
 }
 
 _OF_NAME = {
@@ -75,11 +87,15 @@ _OF_PLACE = {
     (EVENTS, "age_seconds"): Look.MOMENT,
     (EVENTS, "progname"): Look.WHO,
     (NODES, "reason"): Look.WHY,
+    (TIMEOUTS, "age_seconds"): Look.MOMENT,
+    (TIMEOUTS, "progname"): Look.WHO,
 }
 
 _HEADINGS = {
     (EVENTS, "age_seconds"): "TIME",
     (EVENTS, "progname"): "WHO",
+    (TIMEOUTS, "age_seconds"): "TIME",
+    (TIMEOUTS, "progname"): "WHO",
     (PROGRAMS, "pool_worst"): "POOL worst",
     (HOSTS, "pool_worst"): "POOL worst",
     (PROGRAMS, "pool_size"): "SIZE+OV",
@@ -105,12 +121,13 @@ _LEFT = (
     Look.MOMENT,
     Look.WHY,
     Look.ALERT,
+    Look.RECORDS,
 )
 
 ELASTIC = (Look.NAME, Look.WHO)
 """Columns that may be cut in the middle."""
 
-FILLING = (Look.TEXT, Look.WHY, Look.ALERT)
+FILLING = (Look.TEXT, Look.WHY, Look.ALERT, Look.RECORDS)
 """Columns that take what room is left, and may be cut at the end."""
 
 DRAWN = (Look.BAR, Look.SPARK)
@@ -128,6 +145,7 @@ _FLOORS = {
     Look.TEXT: 16,
     Look.WHY: 16,
     Look.ALERT: 16,
+    Look.RECORDS: 16,
 }
 _OWN_FLOORS = {
     "wait_p99_seconds": 5,

@@ -25,6 +25,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 
@@ -46,8 +47,8 @@ _SETS: dict[str, dict[str, str]] = {
         "timeouts_per_minute invalidations_per_second ckoutpersec history",
         "max": _ORIGINAL,
         "wait": "hostname progname ckout capacity pool_size pool_worst full waiting "
-        "wait_p99_seconds oldest_seconds txn_seconds timeouts timeouts_per_minute "
-        "leaks",
+        "oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds timeouts "
+        "timeouts_per_minute leaks",
         "totals": "hostname progname nproc checkouts connects closes connect_failures "
         "invalidations timeouts leaks connects_per_second",
     },
@@ -55,8 +56,9 @@ _SETS: dict[str, dict[str, str]] = {
         "now": "hostname programs nproc conn ckout capacity pool_worst waiting "
         "wait_p99_seconds oldest_seconds txn_seconds timeouts_per_minute "
         "invalidations_per_second ckoutpersec",
-        "wait": "hostname ckout capacity pool_worst full waiting wait_p99_seconds "
-        "oldest_seconds txn_seconds timeouts timeouts_per_minute leaks",
+        "wait": "hostname ckout capacity pool_worst full waiting oldest_wait_seconds "
+        "wait_p99_seconds oldest_seconds txn_seconds timeouts timeouts_per_minute "
+        "leaks",
         "totals": "hostname nproc checkouts connects closes connect_failures "
         "invalidations timeouts leaks connects_per_second",
     },
@@ -65,15 +67,18 @@ _SETS: dict[str, dict[str, str]] = {
         "wait_p99_seconds oldest_seconds txn_seconds timeouts ckoutpersec",
         "max": "hostname progname pid node heard_seconds pools conn ckout capacity "
         "maxconn maxckout full leaks",
+        "wait": "hostname progname pid ckout capacity pool_worst full waiting "
+        "oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds timeouts "
+        "leaks",
         "totals": "hostname progname pid checkouts connects closes connect_failures "
         "invalidations timeouts leaks",
     },
     POOLS: {
         "now": "hostname progname pid pool_name pool_size conn ckout pool_used waiting "
         "wait_p99_seconds oldest_seconds txn_seconds timeouts",
-        "times": "hostname progname pid pool_name ckout waiting wait_p99_seconds "
-        "hold_p50_seconds hold_p99_seconds connect_p99_seconds oldest_seconds "
-        "txn_seconds",
+        "times": "hostname progname pid pool_name ckout waiting oldest_wait_seconds "
+        "wait_p99_seconds hold_p50_seconds hold_p99_seconds connect_p99_seconds "
+        "oldest_seconds txn_seconds",
         "config": "hostname progname pid pool_name kind pool_size timeout_seconds "
         "recycle_seconds pre_ping maxconn maxckout",
         "totals": "hostname progname pid pool_name checkouts connects closes "
@@ -82,10 +87,14 @@ _SETS: dict[str, dict[str, str]] = {
     CONNECTIONS: {
         "now": "hostname progname pid pool_name connection server_session state "
         "out_seconds txn_seconds idle_seconds age_seconds uses owner site",
+        "session": "hostname progname pid connection server_session address state "
+        "out_seconds age_seconds pool_name owner tag site",
     },
     CHECKOUTS: {
         "now": "out_seconds txn_seconds hostname progname pid pool_name server_session "
         "age_seconds uses owner site",
+        "session": "out_seconds hostname progname pid connection server_session "
+        "address age_seconds pool_name owner tag site",
     },
     NODES: {
         "now": "node address state since_seconds clients consoles agreed_seconds "
@@ -94,6 +103,12 @@ _SETS: dict[str, dict[str, str]] = {
         "messages_received lag_seconds heard_seconds reason",
     },
     EVENTS: {"now": "age_seconds severity hostname progname node text"},
+    TIMEOUTS: {
+        "now": "age_seconds hostname progname pool_name capacity held waiting timeouts "
+        "holders",
+        "wait": "age_seconds hostname progname pool_name number waited_seconds owner "
+        "site waiters",
+    },
 }
 
 #: The columns of each view by their importance; those before the bar are never left
@@ -115,6 +130,8 @@ _RANKS = {
     NODES: "node state | reason since_seconds clients address lag_seconds "
     "bytes_sent bytes_received agreed_seconds consoles",
     EVENTS: "age_seconds text | severity progname hostname node",
+    TIMEOUTS: "age_seconds progname | holders site waiters held waiting hostname "
+    "waited_seconds capacity timeouts owner pool_name number",
 }
 
 #: What a view needs of each row besides its columns, as far as it has these fields.

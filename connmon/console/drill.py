@@ -16,6 +16,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
 )
 
 NEEDED = {CHECKOUTS: ("pool_id",)}
@@ -82,6 +83,7 @@ _WAYS: dict[str, Callable[[Place, Row], Place | None]] = {
     HOSTS: _programs,
     PROGRAMS: _processes,
     EVENTS: _processes,
+    TIMEOUTS: _processes,
     NODES: _linked,
     PROCESSES: _pools,
     POOLS: _connections,

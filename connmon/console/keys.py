@@ -35,6 +35,7 @@ class Action(Enum):
     PROCESSES = auto()
     POOLS = auto()
     CONNECTIONS = auto()
+    TIMEOUTS = auto()
     NEXT_VIEW = auto()
     PREVIOUS_VIEW = auto()
     TREE = auto()
@@ -118,6 +119,7 @@ SECTIONS = (
             Binding(Action.PROCESSES, ("6",), "processes"),
             Binding(Action.POOLS, ("7",), "pools"),
             Binding(Action.CONNECTIONS, ("8",), "connections"),
+            Binding(Action.TIMEOUTS, ("9",), "timeouts"),
             Binding(Action.NEXT_VIEW, ("Tab",), "next view"),
             Binding(Action.PREVIOUS_VIEW, ("Shift-Tab",), "view before"),
             Binding(Action.TREE, ("F5", "t"), "programs by host", "Tree"),

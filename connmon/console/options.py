@@ -210,7 +210,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Shows database connections as the applications hold them.",
-        epilog="Other commands: connmon listen, connmon demo (each with --help).",
+        epilog="Other commands: connmon listen, connmon demo, connmon timeouts "
+        "(each with --help).",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -281,14 +282,14 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "-N",
         "--iterations",
         metavar="COUNT",
-        type=_count,
+        type=count,
         help="end after so many ticks",
     )
     batch.add_argument(
         "-w",
         "--width",
         metavar="COLUMNS",
-        type=_count,
+        type=count,
         help="cut plain text to this width; default: not at all",
     )
 
@@ -352,7 +353,7 @@ def positive(text: str, what: str = "a number") -> float:
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     """How many ticks."""
     plain = text.isascii() and text.isdigit() and len(text) <= 18
     if not plain or int(text) < 1:

@@ -26,6 +26,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 
@@ -38,6 +39,7 @@ ORDER = (
     PROCESSES,
     POOLS,
     CONNECTIONS,
+    TIMEOUTS,
 )
 """The views in the order of their keys."""
 
@@ -269,6 +271,7 @@ _RULES: dict[Action, Rule] = {
     Action.PROCESSES: _view(PROCESSES),
     Action.POOLS: _view(POOLS),
     Action.CONNECTIONS: _view(CONNECTIONS),
+    Action.TIMEOUTS: _view(TIMEOUTS),
     Action.NEXT_VIEW: _turn(1),
     Action.PREVIOUS_VIEW: _turn(-1),
     Action.TREE: _tree,

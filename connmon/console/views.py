@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connmon.console import columns, figures, footer, header, table
 from connmon.console import help as panels
-from connmon.console.cells import harmless, sentence
+from connmon.console.cells import Manner, harmless, records, sentence
 from connmon.console.line import clipped
 from connmon.console.marks import Values, number
 from connmon.console.place import Mode
@@ -22,6 +22,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
 )
 
 __all__ = ["Shown", "State", "lines", "page_rows", "text_rows"]
@@ -35,7 +36,7 @@ _TALL = 16
 _VERY_TALL = 30
 """From this height on that is so of all rows."""
 
-_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS)
+_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS)
 """Views in which something is cut more often than not."""
 
 _NOTHING = {
@@ -47,6 +48,7 @@ _NOTHING = {
     CHECKOUTS: "no connection is checked out",
     NODES: "there is no node",
     EVENTS: "nothing has happened yet",
+    TIMEOUTS: "no checkout has timed out",
 }
 
 
@@ -157,6 +159,9 @@ def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
     """What is cut of a row, or has no column."""
     if view == EVENTS:
         return ((Style.PLAIN, " " + sentence(values.get("text"), glyphs)),)
+    if view == TIMEOUTS:
+        held = "; ".join(records(values.get("holders"), Manner(glyphs)))
+        return ((Style.PLAIN, " " + sentence(held, glyphs)),)
     names = ("site",) if view in _SENTENCES else ("hostname", "progname", "node")
     named = (harmless(values.get(each), glyphs) for each in names)
     said = [" ".join(each for each in named if each)]

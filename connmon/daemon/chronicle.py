@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from connmon.daemon import blame
 from connmon.daemon.comings import Comings
 from connmon.daemon.throttle import Event, Kind, Place, Throttle, counted
 from connmon.model.board import Board
 from connmon.model.figures import places
-from connmon.model.journal import WARN, Journal
+from connmon.model.journal import CRIT, WARN, Journal, Severity
 from connmon.model.process import Process
 from connmon.model.records import OUT, Counters, Identity
 from connmon.wording import shown
@@ -33,19 +34,23 @@ FULL = Kind(
 )
 
 
-def _of_total(words: Callable[[int], str]) -> Kind:
+def _of_total(words: Callable[[int], str], severity: Severity = WARN) -> Kind:
     """A kind of event that is a growth of one of a process's totals."""
     return Kind(
-        WARN, again=words, among=lambda count, programs: f"{words(count)} in {programs}"
+        severity,
+        again=words,
+        among=lambda count, programs: f"{words(count)} in {programs}",
     )
 
 
 INVALIDATED = _of_total(lambda count: f"{counted(count, 'connection')} invalidated")
 FAILED = _of_total(lambda count: f"{counted(count, 'connection')} could not be opened")
+TIMED_OUT = _of_total(lambda count: f"{counted(count, 'checkout')} timed out", CRIT)
 
 _TOTALS: tuple[tuple[Kind, Callable[[Counters], int]], ...] = (
     (INVALIDATED, lambda totals: totals.invalidations + totals.soft_invalidations),
     (FAILED, lambda totals: totals.connect_failures),
+    (TIMED_OUT, lambda totals: totals.timeouts),
 )
 
 
@@ -86,13 +91,7 @@ class Chronicle:
         """The board applied a report of a process linked here."""
         if not before.live:
             self._comings.arrived(process.identity, before.absent, now)
-        counters, known = process.counters, before.counters
-        if known is None:
-            known = Counters() if _is_young(process, now) else counters
-        for kind, total in _TOTALS:
-            grown = total(counters) - total(known)
-            if grown > 0:
-                self._happened(kind, process.identity, kind.again(grown), now, grown)
+        self._count(process, before.counters, now)
         # Places are counted only where that could matter: it costs.
         if process.identity.process in self._full:
             if (process.figures.used or 0.0) < FREED:
@@ -110,6 +109,18 @@ class Chronicle:
         self._comings.tick(now)
         self._forget()
         self._throttle.tick(now)
+
+    def _count(self, process: Process, known: Counters | None, now: float) -> None:
+        """Tell how far totals have grown that should not."""
+        counters = process.counters
+        if known is None:
+            known = Counters() if _is_young(process, now) else counters
+        for kind, total in _TOTALS:
+            grown = total(counters) - total(known)
+            if grown > 0:
+                text = _blamed(process, grown, now) if kind is TIMED_OUT else ""
+                text = text or kind.again(grown)
+                self._happened(kind, process.identity, text, now, grown)
 
     def _happened(
         self, kind: Kind, identity: Identity, text: str, now: float, amount: int = 1
@@ -130,6 +141,16 @@ def _is_young(process: Process, now: float) -> bool:
     """Whether connmon has been in the process for a short time only."""
     began = process.began
     return began is not None and now - began <= YOUNG_SECONDS
+
+
+def _blamed(process: Process, times: int, now: float) -> str:
+    """What was so when a pool of a process timed out just now, if that is known."""
+    if not process.incidents:
+        return ""
+    newest = process.incidents[-1]
+    if now - (newest.at + process.offset) > YOUNG_SECONDS:
+        return ""
+    return blame.sentence(newest, times, named=len(process.pools) > 1)
 
 
 def _may_be_full(process: Process) -> bool:

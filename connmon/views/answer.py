@@ -12,7 +12,7 @@ from connmon.views.alert import RANKS
 from connmon.views.frame import Frame, Head
 from connmon.views.query import Key, Query
 from connmon.views.ranking import Ranking, Step
-from connmon.views.schema import VIEWS, View
+from connmon.views.schema import VIEWS, Kind, View
 from connmon.views.table import Table, Tables, nothing
 from connmon.wording import quoted
 
@@ -153,9 +153,20 @@ def _steps(table: Table, query: Query) -> list[Step]:
     for order in filter(None, (query.sort, *table.view.order)):
         field = table.view.field(order.removeprefix("-"))
         read = None if field is None else table.values.get(field.name)
-        if read is not None:
-            steps.append((read, order.startswith("-")))
+        if field is not None and read is not None:
+            by = _how_many(read) if field.kind is Kind.RECORDS else read
+            steps.append((by, order.startswith("-")))
     return steps
+
+
+def _how_many(read: Callable[[Any], Any]) -> Callable[[Any], int | None]:
+    """Records are in the order of how many there are."""
+
+    def value(entry: Any) -> int | None:
+        found = read(entry)
+        return None if found is None else len(found)
+
+    return value
 
 
 def _under_parents(table: Table, entries: Iterable[Any]) -> list[Any]:

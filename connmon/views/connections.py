@@ -101,7 +101,11 @@ def _whose(found: Connections) -> dict[str, Callable[[Any], Any]]:
         "pool_id": lambda e: records[e].pool,
         "pool_name": pool_name,
         "connection": lambda e: records[e].id,
+        "server_session": lambda e: records[e].session,
+        "address": lambda e: records[e].address or None,
         "owner": lambda e: records[e].owner or None,
+        "site": lambda e: records[e].site or None,
+        "tag": lambda e: records[e].tag or None,
     }
 
 

@@ -237,7 +237,8 @@ def _known(view: View) -> str:
 
 # Values, as they are typed.
 
-_TEXTS = (Kind.TEXT, Kind.TEXTS)
+_SEVERAL = (Kind.TEXTS, Kind.RECORDS)
+_TEXTS = (Kind.TEXT, *_SEVERAL)
 _TOKENS = ("process", "origin")
 _FLAGS = {
     "yes": True,
@@ -326,7 +327,7 @@ def _same(text: str) -> _TextTest:
 def _anywhere(fields: Iterable[Field], fits: _TextTest) -> _Test:
     """Whether a text in one of the fields fits."""
     one = tuple(each.name for each in fields if each.kind is Kind.TEXT)
-    several = tuple(each.name for each in fields if each.kind is Kind.TEXTS)
+    several = tuple(each.name for each in fields if each.kind in _SEVERAL)
     if not several:
         return _in_texts(one, fits)
     return _either(_in_texts(one, fits), _in_lists(several, fits))
@@ -354,9 +355,11 @@ def _in_lists(names: tuple[str, ...], fits: _TextTest) -> _Test:
     return holds
 
 
-def _several(found: object) -> Iterable[object]:
+def _several(found: object) -> Iterator[object]:
+    """The texts of a value, those within records included."""
     # A recording may have made a list of them.
-    return found if isinstance(found, (tuple, list)) else ()
+    for each in found if isinstance(found, (tuple, list)) else ():
+        yield from each if isinstance(each, (tuple, list)) else (each,)
 
 
 def _equal(term: _Term, field: Field) -> _Test:

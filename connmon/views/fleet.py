@@ -24,6 +24,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
 )
 from connmon.views.table import Scope, Table
 
@@ -86,6 +87,8 @@ class Fleet:
             table = listed.nodes(self._nodes())
         elif view == EVENTS:
             table = listed.events(self._events(moment.now))
+        elif view == TIMEOUTS:
+            table = listed.timeouts(moment.board.incidents(moment.now))
         else:
             table = _OF_BOARD[view](moment, scope)
         return table.within(scope) if scope else table
@@ -96,6 +99,7 @@ class Fleet:
         cluster = self._cluster()
         overview = moment.overview
         levels = list(map(alert, overview.wrong.values()))
+        told = bool(sums.programs)
         return Head(
             service=self._board.service,
             node=self._board.home.node,
@@ -106,6 +110,9 @@ class Fleet:
             per_second=whole.per_second(now),
             history=whole.history.per_second(now),
             stale=moment.stale,
+            waiting=whole.waiting if told else None,
+            wait_p99_seconds=whole.waits_lately(now).quantile(0.99),
+            timeouts=overview.timeouts if told else None,
             oldest_seconds=moment.seconds(overview.oldest),
             crit=levels.count(CRIT),
             warn=levels.count(WARN),

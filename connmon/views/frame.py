@@ -24,8 +24,9 @@ class Head:
     It carries no time: the viewer stamps it with its own clock when it arrives.
     ``per_second`` are checkouts over the last ten seconds, ``None`` until two reports
     have been heard; ``history`` the same by 3 s, the oldest first. ``stale`` counts
-    processes whose node nobody hears. ``waiting``, ``wait_p99_seconds``, ``timeouts``
-    and ``txn_seconds`` are ``None`` as long as nobody reports them. ``crit`` and
+    processes whose node nobody hears. ``waiting`` and ``timeouts``, those of all time,
+    are ``None`` until a program has reported; ``wait_p99_seconds`` is of the last
+    minute, and ``None`` if nobody waited. ``txn_seconds`` is not reported. ``crit`` and
     ``warn`` count programs; ``worst`` says in words what is worst, and is empty if
     all is well. ``nodes_up`` of the service's ``nodes`` are up, the one that made the
     frame included; ``down`` names the others.

@@ -1,4 +1,4 @@
-"""The tables of nodes and of events: things that are told as they are to be read."""
+"""The tables of nodes, events and timeouts: things told as they are to be read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
+from connmon.model.blackbox import Kept
+from connmon.model.figures import places
 from connmon.model.journal import Remark
+from connmon.model.records import Holder, InLine
+from connmon.views.moment import LONGEST
 from connmon.views.roster import NodeRow
-from connmon.views.schema import EVENTS, NODES, VIEWS
+from connmon.views.schema import EVENTS, NODES, TIMEOUTS, VIEWS, Taking
 from connmon.views.table import Table
 
 
@@ -33,3 +37,44 @@ def events(remarks: Iterable[Remark]) -> Table:
         "sequence": lambda e: e.sequence,
     }
     return Table(VIEWS[EVENTS], list(remarks), values)
+
+
+def timeouts(kept: Iterable[tuple[float, Kept]]) -> Table:
+    """A row for each instant in which a pool timed out, with how long ago it was."""
+    values: dict[str, Callable[[Any], Any]] = {
+        "age_seconds": lambda e: min(e[0], LONGEST),
+        "hostname": lambda e: e[1].identity.hostname,
+        "progname": lambda e: e[1].identity.program,
+        "pid": lambda e: e[1].identity.pid,
+        "process": lambda e: e[1].identity.process,
+        **{name: _of_incident(read) for name, read in _INCIDENT.items()},
+    }
+    return Table(VIEWS[TIMEOUTS], list(kept), values)
+
+
+_INCIDENT: dict[str, Callable[[Any], Any]] = {
+    "number": lambda e: e.number,
+    "pool_id": lambda e: e.pool,
+    "pool_name": lambda e: e.facts.name,
+    "capacity": lambda e: places(e.facts),
+    "held": lambda e: e.held,
+    "waiting": lambda e: e.waiting,
+    "timeouts": lambda e: e.timeouts,
+    "waited_seconds": lambda e: e.victim.seconds,
+    "owner": lambda e: e.victim.owner or None,
+    "site": lambda e: e.victim.site or None,
+    "holders": lambda e: tuple(map(_holder, e.holders)),
+    "waiters": lambda e: tuple(map(_waiter, e.waiters)),
+}
+
+
+def _of_incident(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda entry: read(entry[1].incident)
+
+
+def _holder(each: Holder) -> Taking:
+    return Taking(each.site, each.owner, each.seconds, each.session)
+
+
+def _waiter(each: InLine) -> Taking:
+    return Taking(each.site, each.owner, each.seconds)

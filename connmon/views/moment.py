@@ -10,6 +10,7 @@ from connmon.model.board import Board
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.process import Process
+from connmon.model.records import MOST
 from connmon.views.alert import OK, Signs, level
 
 LONGEST = 1e9
@@ -20,10 +21,12 @@ class Overview(NamedTuple):
     """The programs that are not ok, and since when the longest checkout has been out.
 
     ``oldest`` is a reading of the node's clock, ``None`` if nothing is out.
+    ``timeouts`` is the sum of all programs' totals.
     """
 
     wrong: dict[Program, Signs]
     oldest: float | None
+    timeouts: int
 
 
 class Moment:
@@ -68,12 +71,19 @@ class Moment:
         # Mostly it is: two calls less for each of very many rows.
         return age if 0.0 <= age <= LONGEST else min(max(age, 0.0), LONGEST)
 
-    def signs(self, figures: Figures, of: int, stale: int) -> Signs:
-        """What there is to judge of a program, a host or a process."""
+    def signs(
+        self, figures: Figures, of: int, stale: int, waiting: int, timeouts: int
+    ) -> Signs:
+        """What there is to judge of a program, a host or a process.
+
+        ``timeouts`` are those of the last minute.
+        """
         return Signs(
             used=figures.used,
             full=figures.full,
             of=of,
+            waiting=waiting,
+            timeouts_per_minute=float(timeouts),
             oldest_seconds=self.seconds(figures.oldest),
             stale=stale,
         )
@@ -83,15 +93,20 @@ class Moment:
         """What looking at all programs tells; done once, and only if it is wanted."""
         wrong: dict[Program, Signs] = {}
         first: float | None = None
+        total = 0
         for program in self.board.sums.programs.values():
             figures, stale = program.figures, self.stale_of(program)
             oldest, seconds = figures.oldest, None
+            total += program.totals.timeouts
             if oldest is not None:
                 seconds = self.now - oldest
                 first = oldest if first is None or oldest < first else first
-            if level(figures.used, seconds, stale=stale) != OK:
-                wrong[program] = self.signs(figures, program.processes, stale)
-        return Overview(wrong, first)
+            waiting, timeouts = program.waiting, program.timeouts_lately(self.now)
+            if waiting or timeouts or level(figures.used, seconds, stale=stale) != OK:
+                wrong[program] = self.signs(
+                    figures, program.processes, stale, waiting, timeouts
+                )
+        return Overview(wrong, first, min(total, MOST))
 
     def _count_stale(self, process: Process, age: float) -> None:
         identity = process.identity

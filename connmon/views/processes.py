@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from connmon.model.figures import places
+from connmon.model.histogram import Histogram
 from connmon.model.process import Process
 from connmon.model.records import OUT, PoolRecord
 from connmon.views.alert import OK, Signs, level, reason
 from connmon.views.moment import Moment
-from connmon.views.programs import totals
+from connmon.views.programs import joined, totals
 from connmon.views.schema import POOLS, PROCESSES, VIEWS
 from connmon.views.table import Scope, Table
 
@@ -31,11 +32,17 @@ class PoolEntry(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What is open and out of one pool; ``oldest`` by the node's clock."""
+    """What is open and out of one pool, and who waits for it.
+
+    ``oldest`` and ``patient``, since when the longest of these wait, are by the node's
+    clock.
+    """
 
     connections: int = 0
     out: int = 0
     oldest: float | None = None
+    waiting: int = 0
+    patient: float | None = None
 
 
 def processes(moment: Moment, scope: Scope) -> Table:
@@ -57,7 +64,10 @@ def processes(moment: Moment, scope: Scope) -> Table:
         "capacity": lambda e: e.figures.capacity,
         "pool_worst": lambda e: e.figures.used,
         "full": lambda e: e.figures.full,
+        "waiting": lambda e: e.waiting,
+        "wait_p99_seconds": lambda e: _waits(e).quantile(0.99),
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
+        "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
     }
     return Table(VIEWS[PROCESSES], list(in_scope(moment, scope)), values)
 
@@ -76,6 +86,7 @@ def pools(moment: Moment, scope: Scope) -> Table:
         "maxconn": lambda e: e.record.maxima.connections,
         "maxckout": lambda e: e.record.maxima.checkouts,
         "stale_seconds": lambda e: moment.unheard(e.process),
+        "wait_p99_seconds": lambda e: e.record.waits.quantile(0.99),
         "hold_p50_seconds": lambda e: e.record.holds.quantile(0.5),
         "hold_p99_seconds": lambda e: e.record.holds.quantile(0.99),
         "connect_p99_seconds": lambda e: e.record.creations.quantile(0.99),
@@ -109,13 +120,25 @@ def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
 
     def judged(process: Process) -> str:
         figures, stale = process.figures, moment.is_stale(process)
-        return level(figures.used, moment.seconds(figures.oldest), stale=stale)
+        return level(
+            figures.used,
+            moment.seconds(figures.oldest),
+            stale=stale,
+            waiting=process.waiting,
+            timeouts_per_minute=process.timeouts_lately(moment.now),
+        )
 
     def worded(process: Process) -> str:
         if judged(process) == OK:
             return ""
         stale = int(moment.is_stale(process))
-        signs = moment.signs(process.figures, len(process.pools), stale)
+        signs = moment.signs(
+            process.figures,
+            len(process.pools),
+            stale,
+            process.waiting,
+            process.timeouts_lately(moment.now),
+        )
         return reason(signs, "pools")
 
     return {"alert": judged, "reason": worded}
@@ -149,38 +172,75 @@ def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         bound = places(entry.record.facts)
         return load(entry).out / bound if bound else None
 
+    def timeouts(entry: PoolEntry) -> float:
+        return float(entry.process.timeouts_lately(moment.now, entry.record.id))
+
     def signs(entry: PoolEntry) -> Signs:
         return Signs(
             used=used(entry),
             full=int((used(entry) or 0.0) >= 1.0),
+            waiting=load(entry).waiting,
+            timeouts_per_minute=timeouts(entry),
             oldest_seconds=seconds(load(entry).oldest),
             stale=int(moment.is_stale(entry.process)),
         )
 
     def judged(entry: PoolEntry) -> str:
-        stale = moment.is_stale(entry.process)
-        return level(used(entry), seconds(load(entry).oldest), stale=stale)
+        return level(
+            used(entry),
+            seconds(load(entry).oldest),
+            stale=moment.is_stale(entry.process),
+            waiting=load(entry).waiting,
+            timeouts_per_minute=timeouts(entry),
+        )
 
     return {
         "conn": lambda e: load(e).connections,
         "ckout": lambda e: load(e).out,
         "pool_used": used,
+        "waiting": lambda e: load(e).waiting,
         "oldest_seconds": lambda e: seconds(load(e).oldest),
+        "oldest_wait_seconds": lambda e: seconds(load(e).patient),
         "alert": judged,
         "reason": lambda e: "" if judged(e) == OK else reason(signs(e), "pools"),
     }
 
 
 def _loads(process: Process) -> dict[int, Load]:
-    """The load of each pool that has connections."""
+    """The load of each pool that has connections, or somebody who waits for one."""
     loads: dict[int, Load] = {}
     for each in process.connections.values():
-        connections, out, oldest = loads.get(each.pool, Load())
+        connections, out, oldest = loads.get(each.pool, Load())[:3]
         if each.state == OUT:
             since = each.since + process.offset
             out, oldest = out + 1, since if oldest is None else min(oldest, since)
         loads[each.pool] = Load(connections + 1, out, oldest)
+    for id, (waiting, patient) in _lines(process).items():
+        load = loads.get(id, Load())
+        loads[id] = load._replace(waiting=waiting, patient=patient)
     return loads
+
+
+def _lines(process: Process) -> dict[int, tuple[int, float]]:
+    """How many wait for each pool, and since when the longest.
+
+    Of more than a hundred those that are not listed are taken to wait for the only
+    pool of which there is any; of several pools they are left out.
+    """
+    lines: dict[int, tuple[int, float]] = {}
+    for each in process.waiters:
+        since = each.since + process.offset
+        waiting, patient = lines.get(each.pool, (0, since))
+        lines[each.pool] = waiting + 1, min(patient, since)
+    if len(lines) == 1:
+        ((id, (_, patient)),) = lines.items()
+        lines[id] = process.waiting, patient
+    return lines
+
+
+def _waits(process: Process) -> Histogram:
+    """How long its waits were that are over."""
+    return joined(each.waits for each in process.pools.values())
 
 
 def _duration(told: float | None) -> float | None:

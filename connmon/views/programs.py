@@ -9,6 +9,7 @@ from typing import Any
 from connmon.model import figures
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
+from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.records import MOST, Counters
 from connmon.views.alert import OK, Signs, alert, reason
 from connmon.views.moment import Moment
@@ -38,6 +39,19 @@ class Host:
     def checkouts(self) -> int:
         """Those of them that are out."""
         return sum(each.checkouts for each in self.programs)
+
+    @cached_property
+    def waiting(self) -> int:
+        """Those who wait for one."""
+        return sum(each.waiting for each in self.programs)
+
+    def timeouts_lately(self, now: float) -> int:
+        """How many checkouts timed out in the last 60 seconds."""
+        return sum(each.timeouts_lately(now) for each in self.programs)
+
+    def waits_lately(self, now: float) -> Histogram:
+        """How long those waited who were done with it in the last 60 seconds."""
+        return joined(each.waits_lately(now) for each in self.programs)
 
     @property
     def running(self) -> int:
@@ -103,6 +117,7 @@ _COUNTED: dict[str, Callable[[Any], Any]] = {
     "capacity": lambda e: e.figures.capacity,
     "pool_worst": lambda e: e.figures.used,
     "full": lambda e: e.figures.full,
+    "waiting": lambda e: e.waiting,
 }
 """How to read what needs no clock, of a program and of a host alike."""
 
@@ -124,6 +139,8 @@ def _values(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         "stale_seconds": lambda e: _stale_seconds(moment, e),
         "gone_seconds": lambda e: seconds(e.departed),
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
+        "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
+        "wait_p99_seconds": lambda e: e.waits_lately(moment.now).quantile(0.99),
     }
 
 
@@ -135,6 +152,7 @@ def _rates(now: float) -> dict[str, Callable[[Any], Any]]:
         "invalidations_per_second": _summed(
             lambda e: e.seldom_per_second(e.invalidations, now)
         ),
+        "timeouts_per_minute": lambda e: float(e.timeouts_lately(now)),
         "history": _of_program(lambda e: e.history.per_second(now)),
     }
 
@@ -149,7 +167,13 @@ def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
             return wrong.get(entry)
         if wrong.keys().isdisjoint(entry.programs):
             return None
-        return moment.signs(entry.figures, entry.processes, _stale(moment, entry))
+        return moment.signs(
+            entry.figures,
+            entry.processes,
+            _stale(moment, entry),
+            entry.waiting,
+            entry.timeouts_lately(moment.now),
+        )
 
     def judged(entry: Any) -> str:
         found = signs(entry)
@@ -172,7 +196,14 @@ def totals(of: Callable[[Any], Counters]) -> dict[str, Callable[[Any], Any]]:
         "invalidations": lambda e: min(
             of(e).invalidations + of(e).soft_invalidations, MOST
         ),
+        "timeouts": lambda e: of(e).timeouts,
     }
+
+
+def joined(histograms: Iterable[Histogram]) -> Histogram:
+    """Their sum, without that in seconds."""
+    counts = [each.counts for each in histograms]
+    return Histogram(tuple(map(sum, zip([0] * BUCKETS, *counts, strict=True))))
 
 
 def _of_program(read: Callable[[Program], Any]) -> Callable[[Any], Any]:

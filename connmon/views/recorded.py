@@ -19,13 +19,23 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 from connmon.views.table import Scope, Table
 
 WHOLE = tuple(
     Query(view)
-    for view in (PROGRAMS, HOSTS, PROCESSES, POOLS, CONNECTIONS, NODES, EVENTS)
+    for view in (
+        PROGRAMS,
+        HOSTS,
+        PROCESSES,
+        POOLS,
+        CONNECTIONS,
+        NODES,
+        EVENTS,
+        TIMEOUTS,
+    )
 )
 """The queries whose frames tell everything."""
 

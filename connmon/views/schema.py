@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 PROGRAMS = "programs"
 HOSTS = "hosts"
@@ -17,6 +18,7 @@ CONNECTIONS = "connections"
 CHECKOUTS = "checkouts"
 NODES = "nodes"
 EVENTS = "events"
+TIMEOUTS = "timeouts"
 
 
 class Kind(Enum):
@@ -38,11 +40,26 @@ class Kind(Enum):
     FLAG = auto()
     #: ``tuple`` of ``float``: rates per second, the oldest first, 3 s each.
     SERIES = auto()
+    #: ``tuple`` of ``Taking``, each a tuple: who has a connection, or waits for one.
+    RECORDS = auto()
 
     @property
     def is_number(self) -> bool:
         """Whether values can be compared with a number."""
         return self in (Kind.COUNT, Kind.SECONDS, Kind.RATE, Kind.RATIO)
+
+
+class Taking(NamedTuple):
+    """Who has a connection, or waits for one, and for how many seconds.
+
+    ``site`` is the line of the application, empty if it is not known, ``owner`` the
+    thread or task, ``session`` what the server calls the connection.
+    """
+
+    site: str
+    owner: str
+    seconds: float
+    session: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +129,15 @@ _WAITING = Field("waiting", _COUNT, "WAIT", "threads or tasks waiting for a conn
 _WAIT_P99 = Field(
     "wait_p99_seconds", _SECONDS, "Wp99", "99th percentile of waits, last 60 s"
 )
+_WAIT_P99_OF_ALL = Field(
+    "wait_p99_seconds", _SECONDS, "Wp99", "99th percentile of all its waits"
+)
+_WAIT_FOR = Field("oldest_wait_seconds", _SECONDS, "WAIT FOR", "longest wait now")
 _OLDEST = Field("oldest_seconds", _SECONDS, "OLDEST", "longest checkout now")
 _TXN = Field("txn_seconds", _SECONDS, "TXN", "longest open transaction now")
 _TIMEOUTS = Field("timeouts", _COUNT, "TMO", "checkouts that timed out")
 _TIMEOUTS_PER_MINUTE = Field(
-    "timeouts_per_minute", _RATE, "TMO/m", "checkouts that timed out, per minute"
+    "timeouts_per_minute", _RATE, "TMO/m", "checkouts that timed out, last 60 s"
 )
 _INVALIDATIONS_PER_SECOND = Field(
     "invalidations_per_second", _RATE, "INV/s", "connections invalidated per second"
@@ -172,6 +193,7 @@ _PROGRAMS = View(
         _POOL_WORST,
         _FULL,
         _WAITING,
+        _WAIT_FOR,
         _WAIT_P99,
         _OLDEST,
         _TXN,
@@ -205,6 +227,7 @@ _HOSTS = View(
         _POOL_WORST,
         _FULL,
         _WAITING,
+        _WAIT_FOR,
         _WAIT_P99,
         _OLDEST,
         _TXN,
@@ -241,7 +264,8 @@ _PROCESSES = View(
         _POOL_WORST,
         Field("full", _COUNT, "FULL", "pools that are full"),
         _WAITING,
-        _WAIT_P99,
+        _WAIT_FOR,
+        _WAIT_P99_OF_ALL,
         _OLDEST,
         _TXN,
         _TIMEOUTS,
@@ -275,7 +299,8 @@ _POOLS = View(
         _REASON,
         Field("pool_used", _RATIO, "POOL", "checked out of pool_size + max_overflow"),
         _WAITING,
-        _WAIT_P99,
+        _WAIT_FOR,
+        _WAIT_P99_OF_ALL,
         _OLDEST,
         _TXN,
         Field("hold_p50_seconds", _SECONDS, "HOLD50", "median of ended checkouts"),
@@ -298,6 +323,7 @@ _CONNECTION_FIELDS = (
     _POOL_NAME,
     Field("connection", _COUNT, "#", "number of the connection within its process"),
     Field("server_session", _COUNT, "SESSION", "the server's id of the session"),
+    Field("address", _TEXT, "ADDRESS", "where the server sees it come from"),
     Field("state", _TEXT, "STATE", "idle, out or detached"),
     Field("out_seconds", _SECONDS, "OUT FOR", "since it was checked out"),
     _TXN,
@@ -308,6 +334,7 @@ _CONNECTION_FIELDS = (
     _REASON,
     _STALE_SECONDS,
     Field("owner", _TEXT, "THREAD", "thread or task that took it"),
+    Field("tag", _TEXT, "TAG", "what the application called its work"),
     Field("site", _TEXT, "CHECKED OUT AT", "line of the application that took it"),
 )
 
@@ -369,6 +396,31 @@ _EVENTS = View(
     order=("age_seconds",),
 )
 
+_TIMED_OUT = View(
+    TIMEOUTS,
+    (
+        Field("age_seconds", _SECONDS, "AGE", "how long ago it timed out"),
+        _HOST,
+        _PROGRAM,
+        _PID,
+        _PROCESS,
+        Field("number", _COUNT, "NUMBER", "its number among those of the process"),
+        _POOL_ID,
+        _POOL_NAME,
+        Field("capacity", _COUNT, "CAP", "most checkouts that the pool allows"),
+        Field("held", _COUNT, "HELD", "connections of the pool that were out"),
+        Field("waiting", _COUNT, "WAIT", "others who waited for one"),
+        Field("timeouts", _COUNT, "TMO", "checkouts of the pool that had timed out"),
+        Field("waited_seconds", _SECONDS, "WAITED", "how long it had waited"),
+        Field("owner", _TEXT, "THREAD", "thread or task whose checkout timed out"),
+        Field("site", _TEXT, "CHECKED OUT AT", "line of the application that did"),
+        Field("holders", Kind.RECORDS, "HELD BY", "who had them, the longest first"),
+        Field("waiters", Kind.RECORDS, "WAITERS", "who waited, the longest first"),
+    ),
+    key=("process", "number"),
+    order=("age_seconds", "process", "number"),
+)
+
 VIEWS = {
     each.name: each
     for each in (
@@ -380,5 +432,6 @@ VIEWS = {
         _CHECKOUTS,
         _NODES,
         _EVENTS,
+        _TIMED_OUT,
     )
 }

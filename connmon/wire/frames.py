@@ -15,7 +15,10 @@ A feed has a frame for each query of the subscription, in their order. A row has
 value for each field that is named, of the kind that ``connmon.views.schema`` gives it,
 or nil; fields that a reader does not know it leaves out. The sender cuts texts to
 ``TEXT_LIMIT`` characters, tells at most ``MOST_TEXTS`` where there are several, and
-leaves out the last rows of what would be longer than ``FEED_LIMIT`` bytes.
+leaves out the last rows of what would be longer than ``FEED_LIMIT`` bytes. A value of
+records is an array of at most ``MOST_RECORDS`` arrays ::
+
+    record  [site, owner, seconds, session | nil]
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from typing import Any
 
 from connmon.errors import ProtocolError
 from connmon.views.frame import Frame, Gauge, Head, Row
-from connmon.views.schema import VIEWS, Kind, View
+from connmon.views.schema import VIEWS, Kind, Taking, View
 from connmon.wire.commands import BOX_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.fields import (
     array,
@@ -48,6 +51,9 @@ FORMAT = 2
 
 MOST_TEXTS = 16
 """Texts in one value, such as the remarks on a node."""
+
+MOST_RECORDS = 100
+"""Records in one value, such as the holders of connections."""
 
 MOST_STEPS = 64
 """Rates in one history."""
@@ -91,15 +97,15 @@ def frames_of(fields: Any) -> tuple[Frame, ...]:
 
 def _parts(frame: Frame) -> list[Any]:
     view = VIEWS[frame.view]
-    texts = [
-        index
+    cuts = [
+        (index, _CUTS[field.kind])
         for index, name in enumerate(frame.fields)
-        if (field := view.field(name)) and field.kind in (Kind.TEXT, Kind.TEXTS)
+        if (field := view.field(name)) and field.kind in _CUTS
     ]
     return [
         frame.view,
         frame.fields,
-        [_cut(row, texts) for row in frame.rows],
+        [_cut(row, cuts) for row in frame.rows],
         frame.first,
         frame.count,
         frame.total,
@@ -109,16 +115,27 @@ def _parts(frame: Frame) -> list[Any]:
     ]
 
 
-def _cut(row: Row, texts: Iterable[int]) -> Row:
+def _cut(row: Row, cuts: Iterable[tuple[int, Callable[[Any], Any]]]) -> Row:
     """A row with no text longer than may be; mostly the row itself."""
-    for index in texts:
+    for index, cut in cuts:
         value = row[index]
-        if isinstance(value, tuple):
-            few = tuple(each[:TEXT_LIMIT] for each in value[:MOST_TEXTS])
-            row = (*row[:index], few, *row[index + 1 :])
-        elif value is not None and len(value) > TEXT_LIMIT:
-            row = (*row[:index], value[:TEXT_LIMIT], *row[index + 1 :])
+        if value is not None and (less := cut(value)) is not value:
+            row = (*row[:index], less, *row[index + 1 :])
     return row
+
+
+def _cut_records(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        (site[:TEXT_LIMIT], owner[:TEXT_LIMIT], *rest)
+        for site, owner, *rest in value[:MOST_RECORDS]
+    )
+
+
+_CUTS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: lambda value: value if len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT],
+    Kind.TEXTS: lambda value: tuple(each[:TEXT_LIMIT] for each in value[:MOST_TEXTS]),
+    Kind.RECORDS: _cut_records,
+}
 
 
 def _head_parts(head: Head) -> list[Any]:
@@ -227,6 +244,18 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(map(_text, texts))
 
 
+def _records(value: Any) -> tuple[Taking, ...]:
+    records = array(value)
+    if len(records) > MOST_RECORDS:
+        raise ProtocolError(f"expected at most {MOST_RECORDS} records in one value")
+    return tuple(map(_record, records))
+
+
+def _record(value: Any) -> Taking:
+    site, owner, seconds, session = array(value, 4)[:4]
+    return Taking(_text(site), _text(owner), duration(seconds), optional_count(session))
+
+
 def _series(value: Any) -> tuple[float, ...]:
     series = array(value)
     if len(series) > MOST_STEPS:
@@ -247,4 +276,5 @@ _CHECKS: dict[Kind, Callable[[Any], Any]] = {
     Kind.RATIO: number,
     Kind.FLAG: flag,
     Kind.SERIES: _series,
+    Kind.RECORDS: _records,
 }

@@ -22,7 +22,9 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
+    Taking,
 )
 from tests.console.fakes import NASTY
 
@@ -419,6 +421,35 @@ def events() -> list[Row]:
     ]
 
 
+def timeouts() -> list[Row]:
+    """A pool that timed out, and one of which little is known."""
+    told: dict[str, Any] = {
+        **_OF,
+        "pid": 11200,
+        "process": "token0",
+        "pool_id": 1,
+        "pool_name": "postgresql+psycopg2 db1.prod/nova",
+        "capacity": 15,
+        "held": 15,
+        "waiting": 2,
+        "timeouts": 12,
+        "waited_seconds": 30.0,
+        "owner": "MainThread",
+        "site": "nova/api/orders.py:88 create",
+        "holders": (
+            Taking("nova/api/orders.py:88 create", "worker-3", 38.2, 40211),
+            Taking("nova/report.py:7 <lambda>", "worker-1", 9.0),
+            Taking("", "worker-2", 0.4),
+        ),
+        "waiters": (Taking("nova/api/orders.py:88 create", "worker-7", 12.5),),
+    }
+    little = {"progname": "x", "hostname": "ctl2", "process": "t", "holders": ()}
+    return [
+        a_row(TIMEOUTS, age_seconds=3.0, number=2, **told),
+        a_row(TIMEOUTS, age_seconds=90000.0, number=1, **little),
+    ]
+
+
 FRAMES = {
     PROGRAMS: a_frame(PROGRAMS, fleet()),
     HOSTS: a_frame(HOSTS, hosts()),
@@ -428,6 +459,7 @@ FRAMES = {
     CHECKOUTS: a_frame(CHECKOUTS, connections(CHECKOUTS)),
     NODES: a_frame(NODES, nodes()),
     EVENTS: a_frame(EVENTS, events()),
+    TIMEOUTS: a_frame(TIMEOUTS, timeouts()),
 }
 """One of each view."""
 

@@ -13,7 +13,7 @@ from connmon.views.answer import answer
 from connmon.views.frame import Frame, Gauge, Head, Row
 from connmon.views.query import Query
 from connmon.views.recorded import Recorded
-from connmon.views.schema import PROGRAMS, VIEWS, Kind
+from connmon.views.schema import PROGRAMS, VIEWS, Kind, Taking
 from tests.console.fakes import NASTY, plain, widest
 from tests.console.frames import FRAMES, HEAD, a_frame, a_program
 
@@ -36,6 +36,9 @@ _TOLD: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.RATIO: st.floats(0, 1000),
     Kind.FLAG: st.booleans(),
     Kind.SERIES: st.lists(_SECONDS, max_size=20).map(tuple),
+    Kind.RECORDS: st.lists(
+        st.builds(Taking, NASTY, NASTY, _SECONDS, st.none() | _COUNTS), max_size=3
+    ).map(tuple),
 }
 _GAUGES = st.builds(Gauge, _COUNTS, _COUNTS)
 TOLD_HEADS = st.builds(

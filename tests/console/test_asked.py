@@ -13,7 +13,15 @@ from connmon.console.pressing import Do, Effect, Sight
 from connmon.console.prompt import LIMIT
 from connmon.console.screen import press
 from connmon.views import filters
-from connmon.views.schema import CONNECTIONS, EVENTS, HOSTS, NODES, PROGRAMS, VIEWS
+from connmon.views.schema import (
+    CONNECTIONS,
+    EVENTS,
+    HOSTS,
+    NODES,
+    PROGRAMS,
+    TIMEOUTS,
+    VIEWS,
+)
 from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
 from tests.console.viewer import a_frame, key_of, programs
 
@@ -183,7 +191,9 @@ class SearchTests(SynchronousTestCase):
         ):
             _, effect = pressed(Screen((Place(view),)), "!")
             self.assertEqual(Effect(Do.FIND, wanted, 1), effect)
-        for view in VIEWS:
+        screen, effect = pressed(Screen((Place(TIMEOUTS),)), "!")
+        self.assertEqual(("timeouts have no alerts", Effect()), (screen.notice, effect))
+        for view in set(VIEWS) - {TIMEOUTS}:
             _, effect = pressed(Screen((Place(view),)), "!")
             found = filters.parse(effect.text, VIEWS[view])
             (field,) = found.fields

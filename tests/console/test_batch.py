@@ -35,6 +35,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
     Kind,
 )
@@ -56,27 +57,27 @@ NOW = 1_700_000_000.1234567
 _TOTALS = "checkouts,connects,closes,connect_failures,invalidations"
 _CONNECTION = (
     "time,hostname,progname,pid,process,pool_id,pool_name,connection,server_session,"
-    "state,out_seconds,txn_seconds,idle_seconds,age_seconds,uses,alert,reason,"
-    "stale_seconds,owner,site"
+    "address,state,out_seconds,txn_seconds,idle_seconds,age_seconds,uses,alert,reason,"
+    "stale_seconds,owner,tag,site"
 )
 SCHEMA = {
     PROGRAMS: "time,hostname,progname,connected,nproc,conn,ckout,maxnproc,maxconn,"
     "maxckout,ckoutpersec,stale,stale_seconds,programs,gone_seconds,alert,reason,"
-    "pool_size,max_overflow,capacity,pool_worst,full,waiting,wait_p99_seconds,"
-    "oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
+    "pool_size,max_overflow,capacity,pool_worst,full,waiting,oldest_wait_seconds,"
+    "wait_p99_seconds,oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
     f"invalidations_per_second,connects_per_second,leaks,{_TOTALS},history",
     HOSTS: "time,hostname,programs,nproc,conn,ckout,ckoutpersec,stale,stale_seconds,"
-    "gone_seconds,alert,reason,capacity,pool_worst,full,waiting,wait_p99_seconds,"
-    "oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
+    "gone_seconds,alert,reason,capacity,pool_worst,full,waiting,oldest_wait_seconds,"
+    "wait_p99_seconds,oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
     f"invalidations_per_second,connects_per_second,leaks,{_TOTALS}",
     PROCESSES: "time,hostname,progname,pid,process,node,up_seconds,heard_seconds,"
     "pools,conn,ckout,maxconn,maxckout,ckoutpersec,stale_seconds,alert,reason,"
-    "capacity,pool_worst,full,waiting,wait_p99_seconds,oldest_seconds,txn_seconds,"
-    f"timeouts,leaks,{_TOTALS}",
+    "capacity,pool_worst,full,waiting,oldest_wait_seconds,wait_p99_seconds,"
+    f"oldest_seconds,txn_seconds,timeouts,leaks,{_TOTALS}",
     POOLS: "time,hostname,progname,pid,process,pool_id,pool_name,kind,pool_size,"
     "max_overflow,timeout_seconds,recycle_seconds,pre_ping,conn,ckout,maxconn,"
-    "maxckout,stale_seconds,alert,reason,pool_used,waiting,wait_p99_seconds,"
-    "oldest_seconds,txn_seconds,hold_p50_seconds,hold_p99_seconds,"
+    "maxckout,stale_seconds,alert,reason,pool_used,waiting,oldest_wait_seconds,"
+    "wait_p99_seconds,oldest_seconds,txn_seconds,hold_p50_seconds,hold_p99_seconds,"
     f"connect_p99_seconds,timeouts,leaks,{_TOTALS}",
     CONNECTIONS: _CONNECTION,
     CHECKOUTS: _CONNECTION,
@@ -84,6 +85,8 @@ SCHEMA = {
     "consoles,agreed_seconds,lag_seconds,bytes_sent,bytes_received,messages_sent,"
     "messages_received,version,remarks",
     EVENTS: "time,age_seconds,severity,hostname,progname,pid,node,text,origin,sequence",
+    TIMEOUTS: "time,age_seconds,hostname,progname,pid,process,number,pool_id,pool_name,"
+    "capacity,held,waiting,timeouts,waited_seconds,owner,site,holders,waiters",
 }
 """What is promised: programs of others rely on these names, in this order."""
 
@@ -157,6 +160,7 @@ class JsonTests(SynchronousTestCase):
             Kind.RATIO: float,
             Kind.FLAG: bool,
             Kind.SERIES: list,
+            Kind.RECORDS: list,
         }
         for view, frame in FRAMES.items():
             for row in self.told(frame)[view]:
@@ -164,6 +168,43 @@ class JsonTests(SynchronousTestCase):
                     value = row[field.name]
                     if value is not None:
                         self.assertIs(kinds[field.kind], type(value), field)
+
+    def test_timeouts(self) -> None:
+        """There is an object for each holder and waiter, with what is known of it."""
+        row = self.told(FRAMES[TIMEOUTS])["timeouts"][0]
+        self.assertEqual(
+            [
+                {
+                    "site": "nova/api/orders.py:88",
+                    "function": "create",
+                    "thread": "worker-3",
+                    "seconds": 38.2,
+                    "session": 40211,
+                },
+                {
+                    "site": "nova/report.py:7",
+                    "function": "<lambda>",
+                    "thread": "worker-1",
+                    "seconds": 9.0,
+                    "session": None,
+                },
+                {
+                    "site": None,
+                    "function": None,
+                    "thread": "worker-2",
+                    "seconds": 0.4,
+                    "session": None,
+                },
+            ],
+            row["holders"],
+        )
+        self.assertEqual(["worker-7"], [each["thread"] for each in row["waiters"]])
+        line = as_csv(FRAMES[TIMEOUTS], 100.0).split("\r\n")[0]
+        self.assertIn(
+            ",nova/api/orders.py:88 create worker-3 38.2s; "
+            "nova/report.py:7 <lambda> worker-1 9.0s; worker-2 0.4s,",
+            line,
+        )
 
     def test_events(self) -> None:
         """Each has the time when it happened, the same from tick to tick."""

@@ -20,6 +20,7 @@ from connmon.views.schema import (
     NODES,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
     Kind,
 )
@@ -108,6 +109,7 @@ class SetsTests(SynchronousTestCase):
             every = {each.name for each in described.fields}
             told = {
                 EVENTS: {"pid"},  # with the program
+                TIMEOUTS: {"pid"},
                 CHECKOUTS: {"state", "idle_seconds", "connection"},  # all are out
             }
             self.assertEqual(set(), every - there - marks - told.get(view, set()), view)

@@ -20,6 +20,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 from tests.console.viewer import Node, a_row
@@ -118,6 +119,7 @@ class OpenedTests(SynchronousTestCase):
     def test_event(self) -> None:
         """An event leads to the processes of its program."""
         self.assertEqual(Place(PROCESSES, PROGRAM, ("ctl1 nova-api",)), then(EVENTS))
+        self.assertEqual(Place(PROCESSES, PROGRAM, ("ctl1 nova-api",)), then(TIMEOUTS))
 
     def test_nameless_pool(self) -> None:
         """A pool without a name goes by its number."""

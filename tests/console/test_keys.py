@@ -256,6 +256,7 @@ class BindingTests(SynchronousTestCase):
             Action.PROCESSES: "6",
             Action.POOLS: "7",
             Action.CONNECTIONS: "8",
+            Action.TIMEOUTS: "9",
             Action.NEXT_VIEW: "Tab",
             Action.PREVIOUS_VIEW: "Shift-Tab",
             Action.TREE: "F5 t",

@@ -20,6 +20,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 from tests.console.viewer import Node, programs
@@ -63,6 +64,7 @@ class KeyTests(SynchronousTestCase):
             CHECKOUTS: "hostname ? out_seconds ? out_seconds -uses ?",
             NODES: "node -clients ? ? ? ? ?",
             EVENTS: "hostname ? ? ? -age_seconds ? ?",
+            TIMEOUTS: "hostname ? ? -waiting -age_seconds ? ?",
         }.items():
             for key, wanted in zip("ncowarp", expected.split(), strict=True):
                 found = pressed(of(view), key)

@@ -28,6 +28,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 from tests.console.viewer import Node, Viewer, a_frame, a_row, key_of, programs
@@ -212,6 +213,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "origin": "o",
         "sequence": 1,
     },
+    TIMEOUTS: {"hostname": "a", "progname": "p", "process": "t", "number": 1},
 }
 """A fleet of one connection."""
 
@@ -238,6 +240,7 @@ class DrillTests(SynchronousTestCase):
             CHECKOUTS: [CONNECTIONS],
             NODES: last,
             EVENTS: last,
+            TIMEOUTS: last,
         }.items():
             viewer = self.viewer(view)
             begun, seen = viewer.screen, []
@@ -311,7 +314,7 @@ class ViewTests(SynchronousTestCase):
 
     def test_keys(self) -> None:
         """The digits lead to the views in their order, each to its first row."""
-        for key, view in zip("12345678", ORDER, strict=True):
+        for key, view in zip("123456789", ORDER, strict=True):
             for begin in set(VIEWS) - {view}:
                 screen = Screen((Place(begin, selected=key_of(3), line=2),))
                 found = after(screen, key)

@@ -30,6 +30,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 from tests.console.fakes import plain, widest
@@ -249,6 +250,7 @@ class GoldenTests(SynchronousTestCase):
     def test_events(self) -> None:
         """The view of events."""
         self.check("events", live(EVENTS), (80, 24), (160, 40))
+        self.check("timeouts", live(TIMEOUTS), (80, 24), (160, 40))
 
     def test_help(self) -> None:
         """The keys, the columns and the signs."""

@@ -14,14 +14,17 @@ from connmon.daemon.comings import SETTLED_SECONDS, START_SECONDS
 from connmon.daemon.throttle import PAUSE_SECONDS, WINDOW_SECONDS
 from connmon.model.board import Board
 from connmon.model.histogram import Histogram
-from connmon.model.journal import INFO, WARN, Journal, Remark
+from connmon.model.journal import CRIT, INFO, WARN, Journal, Remark
 from connmon.model.records import (
     DETACHED,
     IDLE,
     OUT,
     ConnectionRecord,
     Counters,
+    Holder,
     Identity,
+    Incident,
+    InLine,
     Maxima,
     PoolFacts,
     PoolRecord,
@@ -54,6 +57,26 @@ def connections(states: dict[int, list[int]]) -> tuple[ConnectionRecord, ...]:
     )
 
 
+def incident() -> Incident:
+    """What was so when a pool timed out, a hundred seconds after the start."""
+    site = "shop/db.py:88 hold"
+    return Incident(
+        1,
+        1,
+        100.0,
+        1,
+        POOL,
+        InLine(30.0, "MainThread", site),
+        15,
+        (
+            Holder(1, 40.0, "worker", site),
+            Holder(2, 30.0, "worker"),
+            Holder(3, 20.0, "worker", site),
+        ),
+        3,
+    )
+
+
 class Node:
     """A node's board, journal and chronicle, and the processes linked to it."""
 
@@ -80,6 +103,7 @@ class Node:
         states: dict[int, list[int]] | None = None,
         pools: tuple[PoolRecord, ...] = (a_pool(),),
         began: float | None = None,
+        incidents: tuple[Incident, ...] = (),
     ) -> None:
         """A process reports, as ``NodeLink`` hands it on."""
         token = identity.process
@@ -95,6 +119,7 @@ class Node:
             pools=pools,
             connections=connections(states or {1: [OUT] * out}),
             began=began,
+            incidents=incidents,
         )
         before = self.chronicle.before(identity, self.now)
         self.board.reported(token, self._registrations[token], report, self.now)
@@ -403,7 +428,13 @@ class TotalTests(SynchronousTestCase):
         grown = {
             name: 5
             for name in Counters._fields
-            if name not in ("invalidations", "soft_invalidations", "connect_failures")
+            if name
+            not in (
+                "invalidations",
+                "soft_invalidations",
+                "connect_failures",
+                "timeouts",
+            )
         }
         self.node.report(who(), Counters(**grown))
         self.assertEqual([], self.news())
@@ -429,6 +460,38 @@ class TotalTests(SynchronousTestCase):
             [each.text for each in self.news()],
         )
         self.assertEqual([7, None], [each.pid for each in self.news()])
+
+    def test_checkouts_time_out(self) -> None:
+        """That is critical; without an incident it is a number."""
+        self.node.report(who(), Counters(timeouts=2))
+        (remark,) = self.news()
+        self.assertEqual(
+            ("2 checkouts timed out", CRIT, "api", 7),
+            (remark.text, remark.severity, remark.progname, remark.pid),
+        )
+
+    def test_who_held_the_connections_of_a_pool_that_timed_out(self) -> None:
+        """The newest incident says it, once a minute; what comes then is a sum."""
+        self.node.report(who(), Counters(timeouts=1), incidents=(incident(),))
+        for timeouts in (8, 9):
+            self.node.runs(self.node.now + 5.0)
+            self.node.report(who(), Counters(timeouts=timeouts))
+        self.node.runs(100.0 + PAUSE_SECONDS)
+        first = (
+            "pool timed out: 15 of 15 out, 3 more waiting; "
+            "held by shop/db.py:88 hold (2), thread worker (1), ..."
+        )
+        self.assertEqual(
+            [first, "8 checkouts timed out within 5 s"],
+            [each.text for each in self.news()],
+        )
+
+    def test_an_incident_of_long_ago(self) -> None:
+        """It is not what happened now."""
+        self.node.report(who(), Counters(), incidents=(incident(),))
+        self.node.runs(200.0)
+        self.node.report(who(), Counters(timeouts=1), incidents=(incident(),))
+        self.assertEqual("1 checkout timed out", self.news()[-1].text)
 
     def test_a_whole_fleet(self) -> None:
         """A database that restarts is a few events and a sum."""

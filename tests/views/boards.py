@@ -24,6 +24,7 @@ from connmon.model.records import (
     Record,
     Report,
     Standing,
+    WaiterRecord,
 )
 
 NOW = 1000.0
@@ -148,6 +149,10 @@ class Some:
     #: How long nobody has heard its node; ``None`` if it is linked to ours.
     unheard: float | None
     departed: bool
+    #: Pool, and seconds for which someone has waited for it.
+    waits: tuple[tuple[int, float], ...] = ()
+    #: How many timed out just now, if it is linked to ours.
+    timeouts: int = 0
 
     def report(self) -> Report:
         """All of it."""
@@ -166,6 +171,16 @@ class Some:
             )
             if self.pools
             else (),
+            waiting=len(self._waiters()),
+            waiters=self._waiters(),
+        )
+
+    def _waiters(self) -> tuple[WaiterRecord, ...]:
+        if not self.pools:
+            return ()
+        return tuple(
+            WaiterRecord(number % len(self.pools), CLOCK - ago, "t")
+            for number, ago in self.waits
         )
 
 
@@ -183,6 +198,8 @@ SOME = st.builds(
     st.integers(0, 100),
     st.none() | st.sampled_from((0.0, 3.0, 5.0, 11.0)),
     st.booleans(),
+    st.lists(st.tuples(st.integers(0, 1), AGES), max_size=3).map(tuple),
+    st.sampled_from((0, 0, 0, 1, 7)),
 )
 
 
@@ -201,8 +218,23 @@ def boards(draw: st.DrawFn) -> Board:
 
 
 def _tell(board: Board, who: Identity, some: Some) -> None:
-    told(board, who, some.report(), NOW - 5.0)
-    more = Counters(some.checkouts + 30, 0, len(some.connections))
-    told(board, who, Report(1, 0, CLOCK, 1.0, more, some.report().maxima), NOW)
+    first = some.report()
+    told(board, who, first, NOW - 5.0)
+    # What timed out in a process that is gone is no process's any more.
+    lost = 0 if some.departed or not some.pools else some.timeouts
+    more = Counters(some.checkouts + 30, 0, len(some.connections), timeouts=lost)
+    second = replace(first, sequence=1, base=0, counters=more, connections=())
+    told(
+        board,
+        who,
+        replace(
+            second,
+            pools=tuple(
+                pool(id, facts, Counters(timeouts=lost if id == 0 else 0))
+                for id, facts in enumerate(some.pools)
+            ),
+        ),
+        NOW,
+    )
     if some.departed:
         assert board.departed(who.process, 1, NOW)

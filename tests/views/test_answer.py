@@ -474,7 +474,7 @@ class RefusedTests(SynchronousTestCase):
         """All that there are are named."""
         self.assertEqual(
             "no view 'progs', expected programs, hosts, processes, pools, "
-            "connections, checkouts, nodes, events",
+            "connections, checkouts, nodes, events, timeouts",
             self.refused(Query("progs")),
         )
         self.assertIn("no view '\\x1b[2J', ", self.refused(Query("\x1b[2J")))

@@ -63,8 +63,10 @@ def shown(board: Board, view: str, now: float = NOW, **how: Any) -> list[Shown]:
 
 
 def whole(view: str, **known: Any) -> Shown:
-    """A row in which nothing is known but this."""
-    return dict.fromkeys((each.name for each in VIEWS[view].fields), None) | known
+    """A row in which nothing is known but this, and that nobody waits."""
+    row = dict.fromkeys((each.name for each in VIEWS[view].fields), None)
+    nobody = {"waiting": 0, "timeouts": 0, "timeouts_per_minute": 0.0}
+    return row | {name: n for name, n in nobody.items() if name in row} | known
 
 
 NOTHING = {

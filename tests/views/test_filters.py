@@ -20,6 +20,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
     Kind,
     View,
@@ -189,6 +190,19 @@ class AnywhereTests(FilterTests):
         ):
             self.assertEqual(expected, holds(text, row, NODES), text)
 
+    def test_records(self) -> None:
+        """A text is looked for in each of their texts."""
+        row = {"holders": (("shop/db.py:88 hold", "worker-1", 3.0, 7), ("", "x", 1.0))}
+        for text, expected in (
+            ("db.py", True),
+            ("holders:WORKER", True),
+            ("holders=x", True),
+            ("holders=worker", False),
+            ("holders=-", False),
+            ("waiters=-", True),
+        ):
+            self.assertEqual(expected, holds(text, row, TIMEOUTS), text)
+
     def test_tokens(self) -> None:
         """Tokens are looked at only where they are asked for by name."""
         for view, name in ((PROCESSES, "process"), (EVENTS, "origin")):
@@ -280,7 +294,7 @@ class NameTests(FilterTests):
             "http://x",
             "'http://x' names 'http', no field of hosts, expected one of hostname, "
             "programs, nproc, conn, ckout, ckoutpersec, stale, stale_seconds "
-            "or 20 more, or quotes around the whole if it is text",
+            "or 21 more, or quotes around the whole if it is text",
             "hosts",
         )
         for text in ("10.0.0.5:5432", "a!b=c", "nova->x", "stale_for>1", "x<1"):

@@ -115,8 +115,8 @@ class HeadTests(SynchronousTestCase):
             "a api: pool full in 1 of 2 processes, oldest checkout 40s", head.worst
         )
         self.assertEqual((1, 2, ("node2",)), (head.nodes_up, head.nodes, head.down))
-        unknown = (head.waiting, head.wait_p99_seconds, head.timeouts, head.txn_seconds)
-        self.assertEqual((None,) * 4, unknown)
+        waits = (head.waiting, head.wait_p99_seconds, head.timeouts, head.txn_seconds)
+        self.assertEqual((0, None, 0, None), waits)
         self.assertEqual((*(0.0,) * 18, 4.0, 2.67), fleet.head(NOW + 3.25).history)
 
     def test_what_is_worst(self) -> None:
@@ -307,6 +307,10 @@ class AgreementTests(SynchronousTestCase):
         for view in (PROGRAMS, HOSTS):
             self.assertEqual(head.processes.current, total(found[view], "nproc"))
             self.assertEqual(head.stale, total(found[view], "stale"))
+        for view in (PROGRAMS, HOSTS, PROCESSES, POOLS):
+            self.assertEqual(head.waiting or 0, total(found[view], "waiting"))
+        for view in (PROGRAMS, HOSTS):
+            self.assertEqual(head.timeouts or 0, total(found[view], "timeouts"))
         self.assertEqual(head.processes.current, len(found[PROCESSES]))
         self.assertEqual(head.hosts.current, sum(r["nproc"] > 0 for r in found[HOSTS]))
         self.assertEqual(head.connections.current, len(found[CONNECTIONS]))
@@ -330,11 +334,12 @@ class AgreementTests(SynchronousTestCase):
             for row in rows(fleet.answer(Query(above), NOW)):
                 scope = tuple((name, row[name]) for name in view.key)
                 parts = rows(fleet.answer(Query(below, scope=scope), NOW))
-                for name in ("conn", "ckout"):
+                for name in ("conn", "ckout", "waiting"):
                     self.assertEqual(row[name], total(parts, name), (above, name))
-                ages = [part["oldest_seconds"] for part in parts]
-                known = [age for age in ages if age is not None]
-                self.assertEqual(max(known, default=None), row["oldest_seconds"])
+                for name in ("oldest_seconds", "oldest_wait_seconds"):
+                    ages = [part[name] for part in parts]
+                    known = [age for age in ages if age is not None]
+                    self.assertEqual(max(known, default=None), row[name])
                 shares = [
                     part.get("pool_worst", part.get("pool_used")) for part in parts
                 ]

@@ -24,6 +24,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
 from connmon.wire.frames import decode_feed, encode_feed
@@ -140,7 +141,16 @@ class RecordedTests(SynchronousTestCase):
     def test_what_is_recorded(self) -> None:
         """All views but that of the checkouts, which are among the connections."""
         self.assertEqual(
-            [PROGRAMS, HOSTS, PROCESSES, POOLS, CONNECTIONS, NODES, EVENTS],
+            [
+                PROGRAMS,
+                HOSTS,
+                PROCESSES,
+                POOLS,
+                CONNECTIONS,
+                NODES,
+                EVENTS,
+                TIMEOUTS,
+            ],
             [each.view for each in WHOLE],
         )
         for each in WHOLE:

@@ -15,6 +15,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
     Kind,
 )
@@ -24,7 +25,7 @@ class SchemaTests(SynchronousTestCase):
     """Each view by itself."""
 
     def test_the_views(self) -> None:
-        """There are eight, by the names that options use."""
+        """There are nine, by the names that options use."""
         self.assertEqual(
             {
                 PROGRAMS,
@@ -35,6 +36,7 @@ class SchemaTests(SynchronousTestCase):
                 CHECKOUTS,
                 NODES,
                 EVENTS,
+                TIMEOUTS,
             },
             set(VIEWS),
         )

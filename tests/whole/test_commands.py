@@ -377,7 +377,7 @@ class FramesTests(Place, SynchronousTestCase):
             for name, totals, waits, head, row in blocks:
                 self.assertTrue(name.startswith("connmon default@node1 "), name)
                 self.assertTrue(totals.startswith("Hosts 1 max 1 "), totals)
-                self.assertTrue(waits.startswith("Waiting -  "), waits)
+                self.assertTrue(waits.startswith("Waiting 0  "), waits)
                 self.assertEqual(["HOST", "PROGRAM", "NPROC"], head.split()[:3])
                 self.assertEqual(["till", "1", "1", "1"], row.split()[1:5])
 

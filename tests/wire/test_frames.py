@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import ProtocolError
 from connmon.views.frame import Frame, Gauge, Head
-from connmon.views.schema import EVENTS, NODES, PROGRAMS, VIEWS, Kind
+from connmon.views.schema import EVENTS, NODES, PROGRAMS, TIMEOUTS, VIEWS, Kind, Taking
 from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.frames import (
     FORMAT,
+    MOST_RECORDS,
     MOST_STEPS,
     MOST_TEXTS,
     decode_feed,
@@ -59,6 +60,9 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.RATIO: TIMES,
     Kind.FLAG: st.booleans(),
     Kind.SERIES: st.lists(TIMES, max_size=3).map(tuple),
+    Kind.RECORDS: st.lists(
+        st.builds(Taking, TEXTS, TEXTS, AGES, st.none() | COUNTS), max_size=3
+    ).map(tuple),
 }
 
 
@@ -195,6 +199,9 @@ class CutTests(SynchronousTestCase):
         long = "x" * (TEXT_LIMIT + 1)
         read = sent(a_frame(NODES, remarks=(long,) * (MOST_TEXTS + 1)))
         self.assertEqual((((long[:-1],) * MOST_TEXTS,),), read.rows)
+        many = (Taking(long, long, 1.0, 7),) * (MOST_RECORDS + 1)
+        (row,) = sent(a_frame(TIMEOUTS, holders=many)).rows
+        self.assertEqual(((Taking(long[:-1], long[:-1], 1.0, 7),) * MOST_RECORDS,), row)
 
     def test_the_head(self) -> None:
         """Its words, and the names in it."""
@@ -240,6 +247,24 @@ WRONG: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
         NODES,
         "remarks",
         ("r", 1, [1], [None], ["x" * (TEXT_LIMIT + 1)], ["r"] * (MOST_TEXTS + 1)),
+    ),
+    (
+        TIMEOUTS,
+        "holders",
+        (
+            "s",
+            ["s"],
+            [None],
+            [["s", "o", 1.0]],
+            [[None, "o", 1.0, 1]],
+            [["s", 1, 1.0, 1]],
+            [["s", "o", -1.0, 1]],
+            [["s", "o", None, 1]],
+            [["s", "o", 1.0, -1]],
+            [["s", "o", 1.0, "1"]],
+            [["x" * (TEXT_LIMIT + 1), "o", 1.0, None]],
+            [["s", "o", 1.0, None]] * (MOST_RECORDS + 1),
+        ),
     ),
 )
 
@@ -417,12 +442,12 @@ class RefusedTests(SynchronousTestCase):
 
 def fits(kind: Kind, value: Any) -> bool:
     """Whether a value is of a kind, as the schema says it."""
+    parts = {Kind.TEXTS: str, Kind.RECORDS: Taking, Kind.SERIES: float}
+    if kind in parts:
+        of = parts[kind]
+        return isinstance(value, tuple) and all(isinstance(v, of) for v in value)
     if kind is Kind.TEXT:
         return isinstance(value, str)
-    if kind is Kind.TEXTS:
-        return isinstance(value, tuple) and all(isinstance(v, str) for v in value)
-    if kind is Kind.SERIES:
-        return isinstance(value, tuple) and all(isinstance(v, float) for v in value)
     if kind is Kind.FLAG:
         return isinstance(value, bool)
     if kind is Kind.COUNT:
