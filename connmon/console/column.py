@@ -155,6 +155,8 @@ _OWN_FLOORS = {
     "state": 8,
     "kind": 9,
     "severity": 4,
+    # Who is to blame: worth more than what else there is to be said.
+    "site": 28,
     "lag_seconds": 5,
     "text": 30,
 }
