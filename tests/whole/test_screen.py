@@ -102,6 +102,7 @@ class ViewTests(ScreenTestCase):
             "6": "PID",
             "7": "DATABASE",
             "8": "SESSION",
+            "9": "HELD BY",
             "1": "NPROC",
         }
         for key, heading in headings.items():
