@@ -440,6 +440,11 @@ def missing(name: str, header: Sequence[str]) -> list[str]:
     return [name, "not to be had", *[""] * (len(header) - 2)]
 
 
+def _part(rows: int, count: int) -> str:
+    """How many rows there were, and of how many where that is not all of them."""
+    return f"{rows:,}" + (f" of {count:,}" if rows < count else "")
+
+
 # Everything, as JSON.
 
 
@@ -470,6 +475,7 @@ def whole(bench: Bench, view: str) -> dict[str, float]:
         size = out.tell()
     return {
         "rows": len(told[view]),
+        "count": told["count"],
         "wall": wall,
         "cpu": cpu,
         "size": size,
@@ -486,7 +492,7 @@ def json_row(name: str, found: Any) -> list[str]:
         return missing(name, JSON)
     return [
         name,
-        f"{found['rows']:,}",
+        _part(found["rows"], found["count"]),
         f"{found['wall']:.2f}",
         f"{found['cpu']:.2f}",
         f"{found['size'] / MEGA:.1f}",
@@ -505,6 +511,7 @@ def sent(bench: Bench, view: str, page: int, idle: float) -> dict[str, float]:
     frames = found["frames"]
     return {
         "rows": found["rows"],
+        "count": found["count"],
         "bytes": found["bytes"] / frames,
         "cpu": (used - idle * passed) / frames,
         "waited": found["waited"],
@@ -521,7 +528,7 @@ def sent_row(name: str, found: Any) -> list[str]:
         return missing(name, SENT)
     return [
         name,
-        f"{found['rows']:,}",
+        _part(found["rows"], found["count"]),
         f"{found['bytes']:,.0f}",
         f"{found['cpu'] * 1000:.1f}",
         f"{found['waited'] * 1000:.1f}",

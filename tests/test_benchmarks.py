@@ -380,6 +380,16 @@ class ConsoleTests(SynchronousTestCase):
         self.assertEqual([0.02, 60.0, 0.25, 43.0], [each.found for each in found])
         self.assertIn("End", found[1].what)
 
+    def test_left_out(self) -> None:
+        """Rows that were not sent are seen to be missing."""
+        found = {"rows": 3_000, "count": 4_000, "bytes": 1e6, "cpu": 0.01}
+        found["waited"] = 0.02
+        self.assertEqual(
+            ["all", "3,000 of 4,000", "1,000,000", "10.0", "20.0"],
+            console.sent_row("all", found),
+        )
+        self.assertEqual("4,000", console.sent_row("a", {**found, "rows": 4_000})[1])
+
     def test_not_to_be_had(self) -> None:
         """A view that a console does not get has a line that says so."""
         self.assertEqual("not to be had", console.json_row("pools", "no")[1])

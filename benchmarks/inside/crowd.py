@@ -174,7 +174,7 @@ class Looker(Link):
         self.begun: Deferred[Any] = Deferred()
         #: Seconds from the question to the first frame.
         self.waited = 0.0
-        self.frames = self.bytes = self.rows = 0
+        self.frames = self.bytes = self.rows = self.count = 0
         #: What the last frame's head says there is.
         self.seen: dict[str, int] = {}
 
@@ -208,7 +208,7 @@ class Looker(Link):
         (frame,) = decode_feed(payload)
         self.frames += 1
         self.bytes += len(payload)
-        self.rows = len(frame.rows)
+        self.rows, self.count = len(frame.rows), frame.count
         self.seen = {
             "processes": frame.head.processes.current,
             "connections": frame.head.connections.current,
@@ -257,6 +257,7 @@ def _counted(looker: Looker) -> dict[str, Any]:
         "frames": looker.frames,
         "bytes": looker.bytes,
         "rows": looker.rows,
+        "count": looker.count,
         "waited": looker.waited,
         **looker.seen,
     }
