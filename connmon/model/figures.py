@@ -42,7 +42,7 @@ def places(facts: PoolFacts) -> int | None:
     """The most checkouts a pool allows at once; ``None`` if it has no bound."""
     if not facts.size or facts.max_overflow is None:
         return None  # a QueuePool of size 0 has no bound either
-    return facts.size + facts.max_overflow
+    return min(facts.size + facts.max_overflow, MOST)
 
 
 def of_process(
@@ -59,33 +59,54 @@ def of_process(
             out[each.pool] = out.get(each.pool, 0) + 1
             if since is None or each.since < since:
                 since = each.since
-    bounds = {id: places(pool.facts) for id, pool in pools.items()}
-    shares = [out.get(id, 0) / bound for id, bound in bounds.items() if bound]
-    return Figures(
-        max(shares, default=None),
-        sum(share >= 1.0 for share in shares),
-        None if since is None else since + offset,
-        _sum(bounds.values()),
-        _same(pool.facts.size for pool in pools.values()),
-        _same(pool.facts.max_overflow for pool in pools.values()),
-        len(pools),
-        min((each.since + offset for each in waiters), default=None),
-    )
+    oldest = None if since is None else since + offset
+    patient = min((each.since + offset for each in waiters), default=None)
+    found = [
+        _of_pool(pool.facts, out.get(id, 0), oldest, patient)
+        for id, pool in pools.items()
+    ]
+    return found[0] if len(found) == 1 else _together(found, oldest, patient)
 
 
 def of_several(processes: Iterable[Figures]) -> Figures:
     """Those of several processes, such as a program's or a host's."""
-    all_ = list(processes)
-    pooled = [each for each in all_ if each.pools]
+    found = list(processes)
+    if len(found) == 1:
+        (only,) = found
+        return only if only.full < 2 else only._replace(full=1)
+    together = _together(
+        found,
+        min((each.oldest for each in found if each.oldest is not None), default=None),
+        min((each.patient for each in found if each.patient is not None), default=None),
+    )
+    return together._replace(full=sum(each.full > 0 for each in found))
+
+
+def _of_pool(
+    facts: PoolFacts, out: int, oldest: float | None, patient: float | None
+) -> Figures:
+    """One pool's, of which so many are out."""
+    bound = places(facts)
+    used = out / bound if bound else None
+    full = int(used is not None and used >= 1.0)
+    size, overflow = facts.size, facts.max_overflow
+    return Figures(used, full, oldest, bound, size, overflow, 1, patient)
+
+
+def _together(
+    found: list[Figures], oldest: float | None, patient: float | None
+) -> Figures:
+    """Several ones; what has no pools does not count for what pools have."""
+    pooled = [each for each in found if each.pools]
     return Figures(
-        max((each.used for each in all_ if each.used is not None), default=None),
-        sum(each.full > 0 for each in all_),
-        min((each.oldest for each in all_ if each.oldest is not None), default=None),
+        max((each.used for each in found if each.used is not None), default=None),
+        sum(each.full for each in found),
+        oldest,
         _sum(each.capacity for each in pooled),
         _same(each.size for each in pooled),
         _same(each.overflow for each in pooled),
         sum(each.pools for each in pooled),
-        min((each.patient for each in all_ if each.patient is not None), default=None),
+        patient,
     )
 
 

@@ -11,7 +11,7 @@ from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.process import Process
 from connmon.model.records import MOST
-from connmon.views.alert import OK, Signs, level
+from connmon.views.alert import LONG_SECONDS, OK, USED, Signs, alert
 
 LONGEST = 1e9
 """No duration is told that is longer: a process may say anything of its clock."""
@@ -94,19 +94,48 @@ class Moment:
         wrong: dict[Program, Signs] = {}
         first: float | None = None
         total = 0
+        long_ago = self.now - LONG_SECONDS
         for program in self.board.sums.programs.values():
-            figures, stale = program.figures, self.stale_of(program)
-            oldest, seconds = figures.oldest, None
+            figures = program.figures
             total += program.totals.timeouts
-            if oldest is not None:
-                seconds = self.now - oldest
-                first = oldest if first is None or oldest < first else first
-            waiting, timeouts = program.waiting, program.timeouts_lately(self.now)
-            if waiting or timeouts or level(figures.used, seconds, stale=stale) != OK:
-                wrong[program] = self.signs(
-                    figures, program.processes, stale, waiting, timeouts
+            oldest = figures.oldest
+            if oldest is not None and (first is None or oldest < first):
+                first = oldest
+            # Most programs are well, and this is all that is done about them.
+            if (
+                (oldest is not None and oldest < long_ago)
+                or (figures.used or 0.0) >= USED
+                or program.waiting
+                or program.timeouts
+                or program in self._stale
+            ):
+                signs = self.signs(
+                    figures,
+                    program.processes,
+                    self.stale_of(program),
+                    program.waiting,
+                    program.timeouts_lately(self.now),
                 )
+                if alert(signs) != OK:
+                    wrong[program] = signs
         return Overview(wrong, first, min(total, MOST))
+
+    @cached_property
+    def wrong(self) -> dict[Process, Signs]:
+        """The processes that are not ok, whose programs are not, either."""
+        found: dict[Process, Signs] = {}
+        for program in self.overview.wrong:
+            for process in program.live.values():
+                signs = self.signs(
+                    process.figures,
+                    len(process.pools),
+                    int(process.home in self._unheard),
+                    process.waiting,
+                    process.timeouts_lately(self.now),
+                )
+                if alert(signs) != OK:
+                    found[process] = signs
+        return found
 
     def _count_stale(self, process: Process, age: float) -> None:
         identity = process.identity

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from connmon.model.figures import places
 from connmon.model.histogram import Histogram
 from connmon.model.process import Process
 from connmon.model.records import OUT, PoolRecord
-from connmon.views.alert import OK, Signs, level, reason
+from connmon.views.alert import OK, Signs, alert, reason
 from connmon.views.moment import Moment
 from connmon.views.programs import joined, totals
 from connmon.views.schema import POOLS, PROCESSES, VIEWS
@@ -69,7 +69,7 @@ def processes(moment: Moment, scope: Scope) -> Table:
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
         "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
     }
-    return Table(VIEWS[PROCESSES], list(in_scope(moment, scope)), values)
+    return Table(VIEWS[PROCESSES], in_scope(moment, scope), values)
 
 
 def pools(moment: Moment, scope: Scope) -> Table:
@@ -95,7 +95,7 @@ def pools(moment: Moment, scope: Scope) -> Table:
     return Table(VIEWS[POOLS], entries, values)
 
 
-def in_scope(moment: Moment, scope: Scope) -> Iterator[Process]:
+def in_scope(moment: Moment, scope: Scope) -> list[Process]:
     """The live processes that are meant, found without looking at all of them."""
     board = moment.board
     found: Any
@@ -107,39 +107,23 @@ def in_scope(moment: Moment, scope: Scope) -> Iterator[Process]:
         found = [] if program is None else program.live.values()
     else:
         found = board.processes.values()
-    wanted = [
-        (read, scope[name]) for name, read in _OF_PROCESS.items() if name in scope
-    ]
-    for process in found:
-        if process.live and all(read(process) == value for read, value in wanted):
-            yield process
+    live = [each for each in found if each.live]
+    for name, read in _OF_PROCESS.items():
+        if name in scope:
+            live = [each for each in live if read(each) == scope[name]]
+    return live
 
 
 def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
     """How to read what is wrong with a process."""
 
     def judged(process: Process) -> str:
-        figures, stale = process.figures, moment.is_stale(process)
-        return level(
-            figures.used,
-            moment.seconds(figures.oldest),
-            stale=stale,
-            waiting=process.waiting,
-            timeouts_per_minute=process.timeouts_lately(moment.now),
-        )
+        signs = moment.wrong.get(process)
+        return OK if signs is None else alert(signs)
 
     def worded(process: Process) -> str:
-        if judged(process) == OK:
-            return ""
-        stale = int(moment.is_stale(process))
-        signs = moment.signs(
-            process.figures,
-            len(process.pools),
-            stale,
-            process.waiting,
-            process.timeouts_lately(moment.now),
-        )
-        return reason(signs, "pools")
+        signs = moment.wrong.get(process)
+        return "" if signs is None else reason(signs, "pools")
 
     return {"alert": judged, "reason": worded}
 
@@ -176,6 +160,8 @@ def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         return float(entry.process.timeouts_lately(moment.now, entry.record.id))
 
     def signs(entry: PoolEntry) -> Signs:
+        if entry.process not in moment.wrong:
+            return Signs()  # no pool of a process is worse than that is
         return Signs(
             used=used(entry),
             full=int((used(entry) or 0.0) >= 1.0),
@@ -185,15 +171,6 @@ def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
             stale=int(moment.is_stale(entry.process)),
         )
 
-    def judged(entry: PoolEntry) -> str:
-        return level(
-            used(entry),
-            seconds(load(entry).oldest),
-            stale=moment.is_stale(entry.process),
-            waiting=load(entry).waiting,
-            timeouts_per_minute=timeouts(entry),
-        )
-
     return {
         "conn": lambda e: load(e).connections,
         "ckout": lambda e: load(e).out,
@@ -201,8 +178,8 @@ def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         "waiting": lambda e: load(e).waiting,
         "oldest_seconds": lambda e: seconds(load(e).oldest),
         "oldest_wait_seconds": lambda e: seconds(load(e).patient),
-        "alert": judged,
-        "reason": lambda e: "" if judged(e) == OK else reason(signs(e), "pools"),
+        "alert": lambda e: alert(signs(e)),
+        "reason": lambda e: reason(signs(e), "pools"),
     }
 
 
