@@ -183,6 +183,8 @@ def _is_host(text: str) -> bool:
     if all(letter in "0123456789." for letter in text):
         # Resolvers also take "5800" or "10.1"; here that is a slip.
         return _accepts(IPv4Address, text)
+    if text.startswith("-"):  # no name does (RFC 1123, 2.1); it is an option's slip
+        return False
     if not all(letter.isalnum() or letter in "-._" for letter in text):
         return False
     # What a resolver does first; it refuses an empty or overlong label.

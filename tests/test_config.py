@@ -142,8 +142,8 @@ class AddressTests(SynchronousTestCase):
 
     def test_bad_host(self) -> None:
         """What no resolver could take, or is an evident slip, is refused."""
-        slips = ["*", "a/b", "u@h", "a,b", '"h"', "a..b", ".a", "5800", "256.1.1.1"]
-        for host in (*slips, "a" * 64, "a." * 130, "\udcff"):
+        slips = ["*", "a/b", "u@h", "a,b", '"h"', "a..b", ".a", "5800", "--"]
+        for host in (*slips, "256.1.1.1", "-h", "a" * 64, "a." * 130, "\udcff"):
             error = self.assertRaises(ConfigError, parse_address, host)
             self.assertIn("expected HOST[:PORT]", str(error))
 
