@@ -31,7 +31,8 @@ from connmon.console import asking
 from connmon.console.choices import Choices
 from connmon.console.place import Place, Screen
 from connmon.errors import ProtocolError
-from connmon.model.ledger import NOT_IDLE, Ledger
+from connmon.model.connection import NOT_IDLE
+from connmon.model.ledger import Ledger
 from connmon.model.records import OUT, Identity, PoolFacts
 from connmon.views.query import Query
 from connmon.wire import commands

@@ -27,7 +27,8 @@ from benchmarks.inside.serving import serve
 from connmon.client import native
 from connmon.client.link import Destination, Uplink
 from connmon.config import Address, parse_address
-from connmon.model.ledger import NOT_IDLE, Ledger
+from connmon.model.connection import NOT_IDLE
+from connmon.model.ledger import Ledger
 from connmon.model.records import OUT, Identity, PoolFacts
 from connmon.views.frame import Frame
 from connmon.views.query import Query

@@ -1,7 +1,7 @@
 """What happens in an engine's pool, entered in the ledger.
 
 Most of it comes from SQLAlchemy's pool events. Some does not, and is heard by taking
-the place of a callable on the pool:
+the place of a callable on the pool, as ``connmon.client.callables`` does:
 
 * ``pool.connect`` tells of checkouts, ``pool._return_conn`` of check-ins. Listeners of
   the two events would cost more than all the rest together, since SQLAlchemy leaves its
@@ -23,10 +23,8 @@ thread uses the pool, and the garbage collector may run one part inside another.
 
 from __future__ import annotations
 
-import signal
 from _thread import get_ident
 from collections.abc import Callable
-from math import inf
 from os import getpid
 from time import monotonic
 from typing import Any
@@ -34,25 +32,29 @@ from weakref import finalize, ref
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from connmon.client import queues
 from connmon.client.agent import HERE, Agent
+from connmon.client.callables import (
+    connecting,
+    creating,
+    recreating,
+    returning,
+    watch_of,
+)
+from connmon.client.facts import facts_of
+from connmon.client.foreign import is_foreign
 from connmon.client.options import TRACE_OFF, TRACE_ON, TRACE_SLOW
 from connmon.client.owner import current_owner
 from connmon.client.queues import Word
 from connmon.client.sessions import session_of
 from connmon.client.sites import here
-from connmon.client.tags import CURRENT, USED
+from connmon.client.tags import CURRENT
+from connmon.client.tokens import KEY, TOKEN, Token
+from connmon.model.connection import NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
-from connmon.model.ledger import NOT_IDLE, Connection, Pool
-from connmon.model.records import OUT, PoolFacts
-
-KEY = "connmon"
-"""Where a connection of the ledger is, in a record's ``info``."""
-
-TOKEN = "connmon_token"
-"""Where its token is."""
+from connmon.model.pool import Pool
+from connmon.model.records import OUT
 
 _EVENTS = (
     "connect",
@@ -62,31 +64,6 @@ _EVENTS = (
     "detach",
     "close_detached",
 )
-
-
-class Token:
-    """Lives and dies with one database connection."""
-
-    __slots__ = ("__weakref__", "connection", "detached", "handle", "watch")
-
-    def __init__(self, watch: Watch, connection: Connection, handle: int) -> None:
-        """Stand for ``connection``; ``handle`` is the ``id()`` of the DBAPI's."""
-        self.watch = watch
-        self.connection = connection
-        self.handle = handle
-        self.detached: dict[int, ref[Token]] | None = None
-
-    def __del__(self) -> None:
-        """The connection is gone, by an event or without; any thread, at any time."""
-        try:
-            if self.detached is not None:
-                # Not another's entry, whose connection came to have the same number.
-                entry = self.detached.get(self.handle)
-                if entry is not None and entry() is None:
-                    self.detached.pop(self.handle, None)
-            self.connection.pool.ledger.dropped(self.connection, monotonic())
-        except Exception:  # the interpreter may be half gone
-            return
 
 
 class Watch:
@@ -107,7 +84,7 @@ class Watch:
         the first one's watch, which then counts the transactions of both.
         """
         self._agent = agent
-        self._facts = _facts(engine)
+        self._facts = facts_of(engine)
         self._over = False
         self._detached: dict[int, ref[Token]] = {}
         self._trace = trace
@@ -116,7 +93,7 @@ class Watch:
         self.waited = Word()
         #: Waits in vain, for the timeouts that follow.
         self.expired = Word()
-        watch = _watch_of(engine.pool)
+        watch = watch_of(engine.pool)
         if watch is None:
             watch = self
             self.follow(engine.pool)
@@ -132,13 +109,13 @@ class Watch:
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
         owner = current_owner(pool)
-        pool.connect = _connecting(self, pool.connect, owner, self._site(owner))
-        pool._return_conn = _returning(self, pool._return_conn)
-        pool.recreate = _recreating(self, pool.recreate, ref(pool))
+        pool.connect = connecting(self, pool.connect, owner, self._site(owner))
+        pool._return_conn = returning(self, pool._return_conn)
+        pool.recreate = recreating(self, pool.recreate, ref(pool))
         creator = getattr(pool, "_invoke_creator", None)
         if creator is not None and not hasattr(creator, "connmon"):
             # Not ``_creator``: a pool of the application's own may call that itself.
-            pool._invoke_creator = _creating(self, creator)
+            pool._invoke_creator = creating(self, creator)
         queues.hear(self, pool, owner)
 
     def let_go(self, pool: Any) -> None:
@@ -147,13 +124,13 @@ class Watch:
         The connections of such a pool are closed when the last reference to it goes.
         """
         this, kind, owner = ref(pool), type(pool), current_owner(pool)
-        pool.connect = _connecting(
+        pool.connect = connecting(
             self, lambda: kind.connect(this()), owner, self._site(owner)
         )
-        pool._return_conn = _returning(
+        pool._return_conn = returning(
             self, lambda record: kind._return_conn(this(), record)
         )
-        pool.recreate = _recreating(self, lambda: kind.recreate(this()), this)
+        pool.recreate = recreating(self, lambda: kind.recreate(this()), this)
 
     def _site(self, owner: Callable[[], Owner]) -> Callable[[int], Any] | None:
         """What tells a checkout's site, ``None`` if it is not wanted."""
@@ -362,167 +339,11 @@ class Watch:
 
     def broke(self, error: Exception) -> None:
         """Something of ours failed: the application must not notice more than this."""
-        if _is_foreign(error):
+        if is_foreign(error):
             raise error
         HERE.failed(error)
-
-
-def _connecting(
-    watch: Watch,
-    enter: Callable[[], Any],
-    owner: Callable[[], Owner],
-    trace: Callable[[int], Any] | None,
-) -> Callable[[], Any]:
-    """What takes the place of ``pool.connect``."""
-    took, broke, timed_out = watch.took, watch.broke, watch.timed_out
-
-    def connect() -> Any:
-        try:
-            fairy = enter()
-        except PoolTimeout:
-            timed_out()
-            raise
-        try:
-            connection = fairy._connection_record.info.get(KEY)
-            left = NOT_IDLE
-            site = None if trace is None else trace(2)
-            if connection is not None:
-                left = connection.taken(monotonic(), owner(), site)
-                if USED and left != NOT_IDLE:
-                    connection.tag = CURRENT.get()
-            if left:
-                took(fairy, owner, left, site)
-        except Exception as error:
-            # Without a record it is detached, and used once more by the thread that
-            # has it: ``SingletonThreadPool`` hands it out again. That is no checkout.
-            if getattr(fairy, "_connection_record", error) is not None:
-                broke(error)
-        return fairy
-
-    connect.connmon = watch  # type: ignore[attr-defined]
-    return connect
-
-
-def _returning(watch: Watch, take_back: Callable[[Any], None]) -> Callable[[Any], None]:
-    """What takes the place of ``pool._return_conn``, by which every check-in ends.
-
-    It marks first: once the record is back, another thread may have it.
-    """
-    broke = watch.broke
-
-    def return_conn(record: Any) -> None:
-        try:
-            connection = record.info.get(KEY)
-            if connection is not None:
-                if connection.returned(monotonic()):
-                    connection.pool.stir()
-                if record.dbapi_connection is None:
-                    # The record comes back alone, perhaps without a word of closing:
-                    # so it is when a listener of the ``connect`` event fails.
-                    connection.pool.ledger.dropped(connection, monotonic())
-        except Exception as error:
-            broke(error)
-        take_back(record)
-
-    return return_conn
-
-
-def _recreating(
-    watch: Watch, again: Callable[[], Any], this: ref[Any]
-) -> Callable[[], Any]:
-    """What takes the place of ``pool.recreate``."""
-
-    def recreate() -> Any:
-        fresh = again()
-        try:
-            watch.follow(fresh)
-            watch.let_go(this())
-        except Exception as error:
-            watch.broke(error)
-        return fresh
-
-    return recreate
-
-
-def _creating(watch: Watch, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """What takes the place of a pool's creator."""
-
-    def create(record: Any) -> Any:
-        began = monotonic()
-        try:
-            created = plain(record)
-        except Exception:
-            watch.refused()
-            raise
-        watch.created(created, record, monotonic() - began)
-        return created
-
-    create.connmon = watch  # type: ignore[attr-defined]
-    return create
-
-
-def _watch_of(pool: Any) -> Watch | None:
-    """Who follows a pool already, if anyone does."""
-    return getattr(vars(pool).get("connect"), "connmon", None)
-
-
-#: Where our own faults may come from; an exception of any other origin is not ours.
-_ORIGINS = {
-    "builtins",
-    "connmon",
-    "crochet",
-    "msgpack",
-    "sqlalchemy",
-    "twisted",
-    "zope",
-}
-
-
-def _is_foreign(error: Exception) -> bool:
-    """Whether an exception is one of the application's that only passed through here.
-
-    Such is what a signal handler raises, or one thread throws into another.
-    """
-    handlers = {
-        getattr(signal.getsignal(each), "__code__", None)
-        for each in signal.valid_signals()
-    } - {None}
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code in handlers:
-            return True
-        trace = trace.tb_next
-    return type(error).__module__.partition(".")[0] not in _ORIGINS
 
 
 def _is_first(fairy: Any) -> bool:
     """Whether this is no nested use of what the same user has out already."""
     return getattr(fairy, "_counter", 1) == 1
-
-
-def _facts(engine: Engine) -> PoolFacts:
-    """What a pool is, as far as it tells."""
-    url, pool = engine.url, engine.pool
-    place = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
-    name = f"{url.drivername}://{place}/{url.database or ''}"
-    size = getattr(pool, "size", None)
-    return PoolFacts(
-        name[:1024],
-        type(pool).__name__[:255],
-        _whole_number(size() if callable(size) else size),
-        _whole_number(getattr(pool, "_max_overflow", None)),
-        _seconds(getattr(pool, "_timeout", None)),
-        _seconds(getattr(pool, "_recycle", None)),
-        bool(getattr(pool, "_pre_ping", False)),
-    )
-
-
-def _whole_number(value: Any) -> int | None:
-    """A bound, if it is one: -1 means that there is none."""
-    return value if isinstance(value, int) and value >= 0 else None
-
-
-def _seconds(value: Any) -> float | None:
-    """A duration, if it is one: -1 means never."""
-    is_number = isinstance(value, (int, float))
-    return float(value) if is_number and 0 <= value < inf else None

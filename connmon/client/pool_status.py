@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from connmon.model.histogram import BOUNDS, Histogram
-from connmon.model.ledger import Pool
+from connmon.model.pool import Pool
 from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord, WaiterRecord
 
 _STATES = {IDLE: "idle", OUT: "used", DETACHED: "detached"}

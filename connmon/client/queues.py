@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.queue import Empty
 
 from connmon.model.holding import Owner, Waiter
-from connmon.model.ledger import Pool
+from connmon.model.pool import Pool
 
 if TYPE_CHECKING:
     from connmon.client.listeners import Watch

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import _socket
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter, methodcaller
 from typing import Any, NamedTuple
+
+from connmon.client.foreign import is_handlers
 
 
 class Session(NamedTuple):
@@ -94,24 +95,9 @@ def _attempt(read: Callable[[Any], Any], source: Any) -> Any:
     try:
         return read(source)
     except Exception as error:
-        if _is_handlers(error):
+        if is_handlers(error):
             raise
         return None
-
-
-def _is_handlers(error: Exception) -> bool:
-    """Whether a signal handler raised this, in the middle of our reading."""
-    foreign = set()
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_globals is not globals():
-            foreign.add(trace.tb_frame.f_code)
-        trace = trace.tb_next
-    # Most often an attribute is missing, and that is all: asking takes far longer.
-    return bool(foreign) and any(
-        getattr(signal.getsignal(each), "__code__", None) in foreign
-        for each in signal.valid_signals()
-    )
 
 
 # -- whose connection it is -----------------------------------------------------------

@@ -19,12 +19,6 @@ Owner = int | str
 LISTED = 100
 """How many holders, and how many waiters, are told of at most."""
 
-KEPT = 20
-"""How many incidents a process keeps while it cannot tell of them."""
-
-REPEATED = 5
-"""How many of a process's last incidents are told again with all it has."""
-
 APART_SECONDS = 1.0
 """The time between two incidents of a pool: other timeouts only count."""
 

@@ -18,481 +18,31 @@ Time is an argument everywhere: the process's monotonic clock, in seconds.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from connmon.model.histogram import BOUNDS, Durations, Histogram
-from connmon.model.holding import (
-    APART_SECONDS,
-    KEPT,
-    LISTED,
-    REPEATED,
-    SHORTEST_WAIT,
-    Held,
-    Instant,
-    Owner,
-    Waiter,
-    longest_held,
-    longest_waiting,
-)
+from connmon.model.connection import CLOSED, Connection
+from connmon.model.holding import LISTED, Instant, Owner
+from connmon.model.incidents import Incidents
+from connmon.model.pool import Pool
+from connmon.model.presence import Presence
 from connmon.model.records import (
     DETACHED,
-    IDLE,
     OUT,
-    ConnectionRecord,
     Counters,
-    Incident,
     Maxima,
     PoolFacts,
-    PoolRecord,
     Report,
     WaiterRecord,
 )
-
-NOT_IDLE = 2
-"""What ``Connection.taken`` leaves to do when the connection was out, or closed."""
-
-_CLOSED = 3
-_SHORTEST = BOUNDS[0]
 
 
 def _undescribed(site: Any) -> str:
     """What to call a site where nobody says how."""
     return "" if site is None else str(site)
-
-
-class Presence:
-    """Which connections are open, how many are out, and the most there ever were."""
-
-    __slots__ = ("max_open", "max_out", "open", "out")
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.open: set[Connection] = set()
-        self.out = 0
-        self.max_open = 0
-        self.max_out = 0
-
-    def add(self, connection: Connection) -> None:
-        """A connection was opened."""
-        self.open.add(connection)
-        held = len(self.open)
-        # Not max(): CPython may switch threads after a call, and a higher mark that was
-        # set meanwhile would be lost. It does not between a comparison and a store.
-        if held > self.max_open:  # noqa: PLR1730
-            self.max_open = held
-
-    def maxima(self) -> Maxima:
-        """The high-water marks as they are now."""
-        return Maxima(self.max_open, self.max_out)
-
-
-class Pool(Presence):
-    """One engine's pool, through every ``dispose()`` of it, and its own presence."""
-
-    __slots__ = (
-        "_noted",
-        "_told",
-        "announced",
-        "commits",
-        "connect_failures",
-        "connects",
-        "creations",
-        "detached_closes",
-        "emptied",
-        "ended",
-        "facts",
-        "held",
-        "holds",
-        "id",
-        "invalidations",
-        "key",
-        "ledger",
-        "lost",
-        "quiet",
-        "retired",
-        "rollbacks",
-        "soft_invalidations",
-        "timeouts",
-        "uses",
-        "waiting",
-        "waits",
-    )
-
-    def __init__(self, ledger: Ledger, id: int, key: object, facts: PoolFacts) -> None:
-        """Made by ``Ledger.pool`` only."""
-        super().__init__()
-        self.ledger = ledger
-        self.id = id
-        self.key = key
-        self.facts = facts
-        self.retired = False
-        #: Whether anything ever happened in it, so that it is told of.
-        self.announced = False
-        #: Whether the reporting thread has seen all there is; the next mark stirs it.
-        self.quiet = True
-        self.creations = Durations()
-        #: Ended checkouts that took longer than the first bucket, by bucket, and how
-        #: long all of them took; what is left of ``ended`` is the first bucket.
-        self.holds = [0] * (len(BOUNDS) + 1)
-        self.held = 0.0
-        self.connects = self.connect_failures = 0
-        self.invalidations = self.soft_invalidations = 0
-        self.commits = self.rollbacks = 0
-        #: Checkouts that ended without a check-in.
-        self.lost = 0
-        #: Check-ins of a record whose connection was closed before, hence not reset.
-        self.emptied = 0
-        #: Detached connections that were closed by their user, hence reset.
-        self.detached_closes = 0
-        #: Who waits for a connection now.
-        self.waiting: set[Waiter] = set()
-        #: Waits that are over, however they ended.
-        self.waits = Durations()
-        self.timeouts = 0
-        #: When the last incident was noted.
-        self._noted = float("-inf")
-        # Kept by the reporting thread.
-        self.uses = self.ended = 0
-        self._told = Counters()
-
-    # The application's threads.
-
-    def created(self, seconds: float) -> None:
-        """A connection was made by the driver, which took so long. Any thread."""
-        self.creations.add(seconds)
-
-    def refused(self) -> None:
-        """A connection could not be made. Any thread."""
-        self.connect_failures += 1
-        self.stir()
-
-    def committed(self) -> None:
-        """A transaction was committed. The thread that has its connection."""
-        self.commits += 1
-        self.stir()
-
-    def rolled_back(self) -> None:
-        """A transaction was rolled back. The thread that has its connection."""
-        self.rollbacks += 1
-        self.stir()
-
-    def awaited(self, waiter: Waiter) -> None:
-        """Someone begins to wait. The one who does."""
-        self.waiting.add(waiter)
-        self.stir()
-
-    def served(self, waiter: Waiter, now: float) -> None:
-        """Someone does not wait any more, with a connection or without.
-
-        Told twice, it counts once. The one who waited.
-        """
-        if waiter in self.waiting:
-            self.waiting.discard(waiter)
-            seconds = now - waiter.since
-            if seconds > SHORTEST_WAIT:
-                self.waits.add(seconds)
-            self.stir()
-
-    def timed_out(self, waiter: Waiter, now: float) -> None:
-        """A checkout failed, after a wait that is over. The one who waited."""
-        self.timeouts += 1
-        if now - self._noted >= APART_SECONDS:
-            self._noted = now
-            self.ledger.happened(self._instant(waiter, now))
-        self.stir()
-
-    def _instant(self, victim: Waiter, now: float) -> Instant:
-        """Who holds and who waits, as it is now."""
-        held = [
-            Held(
-                each.since,
-                each.id,
-                each.owner,
-                each.site,
-                each.session,
-                each.address,
-                each.tag,
-            )
-            for each in list(self.open)
-            if each.state == OUT
-        ]
-        line = list(self.waiting)
-        holders, waiters = longest_held(held), longest_waiting(line)
-        listed = {victim.owner, *(each.owner for each in holders + waiters)}
-        return Instant(
-            self.id,
-            self.facts,
-            now,
-            self.timeouts,
-            victim,
-            len(held),
-            holders,
-            len(line),
-            waiters,
-            frozenset(each.owner for each in held),
-            {owner: self.ledger.owner_name(owner) for owner in listed},
-        )
-
-    def stir(self) -> None:
-        """Have the reporting thread look at this pool, unless it is about to."""
-        if self.quiet:
-            stirred = self.quiet = False
-            try:
-                stirred = self.ledger.stir(self)
-            finally:
-                # Also when a signal handler of the host's raises in the middle.
-                if not stirred:
-                    self.quiet = True
-
-    # The reporting thread.
-
-    def news(self) -> Counters:
-        """What was counted since the last time. Reporting thread."""
-        total = self._total()
-        news = total.minus(self._told)
-        self._told = total
-        return news
-
-    def _total(self) -> Counters:
-        """The totals, as far as the books are kept.
-
-        What follows from two numbers that change at different moments is never less
-        than it was told to be.
-        """
-        checkins = self.ended - self.lost
-        return Counters(
-            checkouts=self.uses,
-            checkins=max(checkins, self._told.checkins),
-            connects=self.connects,
-            connect_failures=self.connect_failures,
-            closes=max(self.connects - len(self.open), self._told.closes),
-            invalidations=self.invalidations,
-            soft_invalidations=self.soft_invalidations,
-            resets=max(
-                checkins - self.emptied + self.detached_closes, self._told.resets
-            ),
-            commits=self.commits,
-            rollbacks=self.rollbacks,
-            waits=sum(self.waits.counts),
-            timeouts=self.timeouts,
-        )
-
-    def record(self) -> PoolRecord:
-        """The pool as it is reported. Reporting thread."""
-        longer = self.holds[1:]
-        shortest = max(self.ended - sum(longer), 0)
-        return PoolRecord(
-            self.id,
-            self.facts,
-            self._told,
-            self.maxima(),
-            Histogram((shortest, *longer), self.held),
-            self.creations.histogram(),
-            self.waits.histogram(),
-        )
-
-    def line(self) -> list[WaiterRecord]:
-        """Who waits now, the longest first, at most ``LISTED``. Any thread."""
-        waiters = list(self.waiting)
-        if not waiters:
-            return []
-        owners = {each.owner for each in list(self.open) if each.state == OUT}
-        listed = longest_waiting(waiters)
-        return [
-            WaiterRecord(
-                self.id,
-                each.since,
-                self.ledger.owner_name(each.owner),
-                self.ledger.site_name(each.site),
-                each.owner in owners,
-                each.tag,
-            )
-            for each in listed
-        ]
-
-
-class Connection:
-    """One database connection of this process, from its opening to its closing."""
-
-    __slots__ = (
-        "_folded_ended",
-        "_folded_uses",
-        "_told",
-        "address",
-        "announced",
-        "id",
-        "opened",
-        "owner",
-        "pool",
-        "process",
-        "session",
-        "since",
-        "site",
-        "state",
-        "tag",
-        "uses",
-    )
-
-    def __init__(self, id: int, pool: Pool, now: float) -> None:
-        """Made by ``Ledger.connection`` only."""
-        self.id = id
-        self.pool = pool
-        #: The whole process's presence, where that is more than the pool's.
-        self.process: Presence | None = None
-        self.state = IDLE
-        self.since = self.opened = now
-        self.owner: Owner = 0
-        #: Where in the application it was taken, as ``Ledger.site_name`` knows it.
-        self.site: object = None
-        #: What the application called its work then.
-        self.tag = ""
-        #: What the server calls it, and where the server sees it come from.
-        self.session: int | None = None
-        self.address = ""
-        self.uses = 0
-        #: Whether a node knows of it.
-        self.announced = False
-        self._folded_uses = self._folded_ended = 0
-        self._told = (-1, 0.0, 0, "")
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is known to be gone."""
-        return self.state == _CLOSED
-
-    def taken(self, now: float, owner: Owner, site: object = None) -> int:
-        """Note a checkout; what is left to do. The thread that took it.
-
-        Zero is nothing, ``NOT_IDLE`` that nothing was noted, anything else that the
-        pool must be stirred. One step, see above: no call between the first store and
-        the last.
-        """
-        if self.state != IDLE:
-            return NOT_IDLE
-        pool, process = self.pool, self.process
-        self.state = OUT
-        self.since = now
-        self.owner = owner
-        self.site = site
-        self.uses += 1
-        pool.out = out = pool.out + 1
-        if process is not None:
-            process.out = out_of_all = process.out + 1
-            if out_of_all > process.max_out:  # noqa: PLR1730  see Presence.add()
-                process.max_out = out_of_all
-        if out > pool.max_out:  # noqa: PLR1730
-            pool.max_out = out
-        return pool.quiet
-
-    def returned(self, now: float) -> bool:
-        """Note a check-in; whether the pool must be stirred. The thread that had it.
-
-        One step likewise.
-        """
-        if self.state != OUT:
-            return False
-        pool, process = self.pool, self.process
-        held = now - self.since
-        bucket = bisect_left(BOUNDS, held) if held > _SHORTEST else 0
-        self.state = IDLE
-        self.since = now
-        pool.held += held
-        pool.out -= 1
-        if process is not None:
-            process.out -= 1
-        if bucket:
-            pool.holds[bucket] += 1
-        return pool.quiet
-
-    def ended(self, now: float, state: int) -> None:
-        """Go to another state than idle, ending a checkout if there is one.
-
-        One step likewise. The thread that has the connection, or the last that had.
-        """
-        pool, process = self.pool, self.process
-        held = now - self.since
-        bucket = bisect_left(BOUNDS, held)
-        if self.state == OUT:
-            pool.holds[bucket] += bucket > 0
-            pool.held += held
-            pool.lost += state == DETACHED
-            pool.emptied += state == _CLOSED
-            pool.out -= 1
-            if process is not None:
-                process.out -= 1
-        self.state = state
-        self.since = now
-
-    def join(self, process: Presence) -> None:
-        """Be counted with those of other pools too, from now on. Any thread.
-
-        One step likewise.
-        """
-        if self.process is None:
-            process.out += self.state == OUT
-            self.process = process
-
-    def shared(self) -> None:
-        """Another user of a connection that is out already, as in ``StaticPool``.
-
-        It is taken twice and given back once.
-        """
-        self.uses += 1
-        self.pool.lost += 1
-        self.pool.stir()
-
-    def has_news(self) -> bool:
-        """Whether it is not as it was last told of. Reporting thread."""
-        return (self.state, self.since, self.uses, self.tag) != self._told
-
-    def look(self) -> ConnectionRecord | None:
-        """The connection as it is now, ``None`` if closed. Any thread."""
-        return self._record(self._seen())
-
-    def record(self) -> ConnectionRecord | None:
-        """The connection as it is reported, ``None`` if closed. Reporting thread."""
-        seen = self._seen()
-        if seen[0] != _CLOSED:
-            self.announced = True
-            self._told = seen[:4]
-        return self._record(seen)
-
-    def _seen(self) -> tuple[int, float, int, str, Owner, object]:
-        """What changes, all of the same moment."""
-        return self.state, self.since, self.uses, self.tag, self.owner, self.site
-
-    def _record(
-        self, seen: tuple[int, float, int, str, Owner, object]
-    ) -> ConnectionRecord | None:
-        state, since, uses, tag, owner, site = seen
-        if state == _CLOSED:
-            return None
-        ledger, known = self.pool.ledger, state != IDLE
-        return ConnectionRecord(
-            self.id,
-            self.pool.id,
-            state,
-            since,
-            self.opened,
-            uses,
-            ledger.owner_name(owner) if known else "",
-            ledger.site_name(site) if known else "",
-            self.session,
-            self.address,
-            tag if known else "",
-        )
-
-    def fold(self) -> None:
-        """Add what happened since the last fold to the pool's. Reporting thread."""
-        uses, ended = self.uses, self.uses - (self.state == OUT)
-        self.pool.uses += uses - self._folded_uses
-        self.pool.ended += ended - self._folded_ended
-        self._folded_uses, self._folded_ended = uses, ended
 
 
 class Ledger:
@@ -527,10 +77,7 @@ class Ledger:
         self._pools: dict[object, Pool] = {}
         self._stirred: set[Pool] = set()
         self._closed: deque[Connection] = deque()
-        #: What is to be told of timeouts, and the last few that were.
-        self._instants: deque[Instant] = deque(maxlen=KEPT)
-        self._incidents: deque[Incident] = deque(maxlen=REPEATED)
-        self._happened = self._incidents_told = 0
+        self._incidents = Incidents()
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
@@ -615,7 +162,7 @@ class Ledger:
         if connection not in everywhere and connection not in pool.open:
             return
         if not connection.closed:
-            connection.ended(now, _CLOSED)
+            connection.ended(now, CLOSED)
         if self._watched:
             self._closed.append(connection)
         pool.open.discard(connection)
@@ -631,13 +178,12 @@ class Ledger:
     def happened(self, instant: Instant) -> None:
         """Keep what was so when a pool timed out, until it is told. Any thread."""
         if self._watched:
-            self._happened += 1
-            self._instants.append(instant)
+            self._incidents.add(instant)
 
     @property
     def incidents_dropped(self) -> int:
         """How many incidents were not told of because there were too many."""
-        return max(self._happened - self._incidents_told - len(self._instants), 0)
+        return self._incidents.dropped
 
     def unwatch(self, *, for_good: bool = True) -> None:
         """Nobody will collect: keep nothing that would grow.
@@ -649,7 +195,7 @@ class Ledger:
         self._heard_unwatched = for_good
         self._closed.clear()
         self._stirred.clear()
-        self._instants.clear()
+        self._incidents.clear()
         for pool in list(self._pools.values()):
             pool.quiet = True
 
@@ -686,7 +232,7 @@ class Ledger:
             base=sequence - 1,
             closed=tuple(closed),
             dropped=tuple(dropped),
-            incidents=self._new_incidents(),
+            incidents=self._incidents.take(self.site_name),
         )
 
     def whole(self, sequence: int, clock: float, span: float) -> Report:
@@ -694,8 +240,9 @@ class Ledger:
         self._fold()
         connections = list(self._present.open)
         report = self._report(sequence, clock, span, self.pools(), connections)
-        earlier = tuple(self._incidents)
-        return replace(report, incidents=earlier + self._new_incidents())
+        earlier = self._incidents.last()
+        new = self._incidents.take(self.site_name)
+        return replace(report, incidents=earlier + new)
 
     def fold(self) -> None:
         """Keep the books without telling anyone: bounds memory while no node listens.
@@ -746,16 +293,6 @@ class Ledger:
                 connection.announced = False
                 known.append(connection.id)
         return known
-
-    def _new_incidents(self) -> tuple[Incident, ...]:
-        """Those that were not told yet, in their order; from now on they are."""
-        new: list[Incident] = []
-        for _ in range(len(self._instants)):
-            self._incidents_told += 1
-            instant = self._instants.popleft()
-            new.append(instant.incident(self._incidents_told, self.site_name))
-        self._incidents.extend(new)
-        return tuple(new)
 
     def _waiters(self) -> tuple[int, tuple[WaiterRecord, ...]]:
         """How many wait now, and who they are, the longest first."""

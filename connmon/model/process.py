@@ -5,7 +5,8 @@ from __future__ import annotations
 from connmon.model import figures
 from connmon.model.figures import Figures
 from connmon.model.histogram import BUCKETS, Histogram
-from connmon.model.holding import LISTED, REPEATED
+from connmon.model.holding import LISTED
+from connmon.model.incidents import REPEATED
 from connmon.model.lately import Lately, Waited
 from connmon.model.rate import Rate
 from connmon.model.records import (

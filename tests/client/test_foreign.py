@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.client import listeners
+from connmon.client import callables
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
 from connmon.model.ledger import Ledger
@@ -60,7 +60,7 @@ class ForeignTests(SynchronousTestCase):
             raises()
             return 0.0
 
-        self.patch(listeners, "monotonic", interrupted)
+        self.patch(callables, "monotonic", interrupted)
 
     def test_what_a_signal_handler_raises(self) -> None:
         """It reaches the application, whatever its type."""

@@ -29,7 +29,8 @@ from connmon.client.reporting import (
 )
 from connmon.errors import OutOfTurn
 from connmon.model.board import Board, Verdict
-from connmon.model.ledger import Connection, Ledger
+from connmon.model.connection import Connection
+from connmon.model.ledger import Ledger
 from connmon.model.records import IDLE, Identity, PoolFacts
 from connmon.wire.commands import HEARTBEAT_SECONDS
 from tests.looks import look

@@ -23,7 +23,7 @@ from sqlalchemy.pool import StaticPool
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.trial.util import suppress
 
-from connmon.client import listeners
+from connmon.client import callables, listeners, tokens
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
 from connmon.client.owner import owner_name
@@ -406,7 +406,8 @@ class TruthCase(SynchronousTestCase):
     def setUp(self) -> None:
         """A server, what is true of it, and an agent to be held against that."""
         self.clock = Clock()
-        self.patch(listeners, "monotonic", self.clock.monotonic)
+        for module in (callables, listeners, tokens):
+            self.patch(module, "monotonic", self.clock.monotonic)
         self.patch(pool.base, "time", self.clock)
         for name in ("sqlalchemy", "tests", "asyncio"):
             self.silence(logging.getLogger(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connmon.model.ledger import Connection
+from connmon.model.connection import Connection
 
 
 def take(connection: Connection, now: float, owner: str = "me") -> None:

@@ -16,11 +16,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import OutOfTurn
 from connmon.model.board import GONE_AFTER, Board, Verdict
+from connmon.model.connection import Connection
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.histogram import Histogram
 from connmon.model.holding import Waiter
-from connmon.model.ledger import Connection, Ledger
+from connmon.model.ledger import Ledger
 from connmon.model.records import (
     IDLE,
     MOST,

@@ -18,8 +18,11 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.model.holding import KEPT, LISTED, REPEATED, Waiter
-from connmon.model.ledger import Connection, Ledger, Pool
+from connmon.model.connection import Connection
+from connmon.model.holding import LISTED, Waiter
+from connmon.model.incidents import KEPT, REPEATED
+from connmon.model.ledger import Ledger
+from connmon.model.pool import Pool
 from connmon.model.records import (
     DETACHED,
     IDLE,

@@ -613,7 +613,7 @@ class ConnectionsTests(SynchronousTestCase):
                 state="out",
                 out_seconds=40.0,
                 alert="warn",
-                reason="oldest checkout 40s",
+                reason="out for 40s",
                 owner="MainThread",
             ),
             rows[0],

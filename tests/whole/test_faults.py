@@ -163,11 +163,11 @@ class FaultTests(SynchronousTestCase):
 
     def test_a_checkout(self) -> None:
         """The mark of a checkout."""
-        self.breaks("connmon.model.ledger", "Connection", "taken")
+        self.breaks("connmon.model.connection", "Connection", "taken")
 
     def test_a_checkin(self) -> None:
         """The mark of a check-in."""
-        self.breaks("connmon.model.ledger", "Connection", "returned")
+        self.breaks("connmon.model.connection", "Connection", "returned")
 
     def test_a_new_connection(self) -> None:
         """The entry of a new connection."""
@@ -179,11 +179,11 @@ class FaultTests(SynchronousTestCase):
 
     def test_a_creation(self) -> None:
         """How long a connection took to make."""
-        self.breaks("connmon.model.ledger", "Pool", "created")
+        self.breaks("connmon.model.pool", "Pool", "created")
 
     def test_a_failed_connect(self) -> None:
         """A connection that could not be made."""
-        self.breaks("connmon.model.ledger", "Pool", "refused")
+        self.breaks("connmon.model.pool", "Pool", "refused")
 
     def test_a_closing(self) -> None:
         """The end of a connection, in its pool or detached."""
@@ -212,9 +212,9 @@ class FaultTests(SynchronousTestCase):
     def test_commits_and_rollbacks(self) -> None:
         """Where they are counted."""
         fault = BREAK.format(
-            module="connmon.model.ledger", name="Pool", attribute="committed"
+            module="connmon.model.pool", name="Pool", attribute="committed"
         ) + BREAK.format(
-            module="connmon.model.ledger", name="Pool", attribute="rolled_back"
+            module="connmon.model.pool", name="Pool", attribute="rolled_back"
         )
         self.assertIn(
             "fault of ours",

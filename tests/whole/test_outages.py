@@ -185,7 +185,7 @@ class MemoryTests(SynchronousTestCase):
             "churn(null.raw_connection, 500)\n"
             "def left():\n"
             "    records = [type(each).__name__ == 'Connection' and\n"
-            "        type(each).__module__ == 'connmon.model.ledger'\n"
+            "        type(each).__module__ == 'connmon.model.connection'\n"
             "        for each in gc.get_objects()]\n"
             "    return [len(ledger._closed), len(ledger._stirred), sum(records)]\n"
         )

@@ -1,0 +1,120 @@
+"""What takes the place of a pool's callables, and marks what they do.
+
+Why it is these, and what else a pool is heard by, says ``connmon.client.listeners``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from connmon.client.tags import CURRENT, USED
+from connmon.client.tokens import KEY
+from connmon.model.connection import NOT_IDLE
+from connmon.model.holding import Owner
+
+if TYPE_CHECKING:
+    from connmon.client.listeners import Watch
+
+
+def connecting(
+    watch: Watch,
+    enter: Callable[[], Any],
+    owner: Callable[[], Owner],
+    trace: Callable[[int], Any] | None,
+) -> Callable[[], Any]:
+    """What takes the place of ``pool.connect``."""
+    took, broke, timed_out = watch.took, watch.broke, watch.timed_out
+
+    def connect() -> Any:
+        try:
+            fairy = enter()
+        except PoolTimeout:
+            timed_out()
+            raise
+        try:
+            connection = fairy._connection_record.info.get(KEY)
+            left = NOT_IDLE
+            site = None if trace is None else trace(2)
+            if connection is not None:
+                left = connection.taken(monotonic(), owner(), site)
+                if USED and left != NOT_IDLE:
+                    connection.tag = CURRENT.get()
+            if left:
+                took(fairy, owner, left, site)
+        except Exception as error:
+            # Without a record it is detached, and used once more by the thread that
+            # has it: ``SingletonThreadPool`` hands it out again. That is no checkout.
+            if getattr(fairy, "_connection_record", error) is not None:
+                broke(error)
+        return fairy
+
+    connect.connmon = watch  # type: ignore[attr-defined]
+    return connect
+
+
+def returning(watch: Watch, take_back: Callable[[Any], None]) -> Callable[[Any], None]:
+    """What takes the place of ``pool._return_conn``, by which every check-in ends.
+
+    It marks first: once the record is back, another thread may have it.
+    """
+    broke = watch.broke
+
+    def return_conn(record: Any) -> None:
+        try:
+            connection = record.info.get(KEY)
+            if connection is not None:
+                if connection.returned(monotonic()):
+                    connection.pool.stir()
+                if record.dbapi_connection is None:
+                    # The record comes back alone, perhaps without a word of closing:
+                    # so it is when a listener of the ``connect`` event fails.
+                    connection.pool.ledger.dropped(connection, monotonic())
+        except Exception as error:
+            broke(error)
+        take_back(record)
+
+    return return_conn
+
+
+def recreating(
+    watch: Watch, again: Callable[[], Any], this: ref[Any]
+) -> Callable[[], Any]:
+    """What takes the place of ``pool.recreate``."""
+
+    def recreate() -> Any:
+        fresh = again()
+        try:
+            watch.follow(fresh)
+            watch.let_go(this())
+        except Exception as error:
+            watch.broke(error)
+        return fresh
+
+    return recreate
+
+
+def creating(watch: Watch, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What takes the place of a pool's creator."""
+
+    def create(record: Any) -> Any:
+        began = monotonic()
+        try:
+            created = plain(record)
+        except Exception:
+            watch.refused()
+            raise
+        watch.created(created, record, monotonic() - began)
+        return created
+
+    create.connmon = watch  # type: ignore[attr-defined]
+    return create
+
+
+def watch_of(pool: Any) -> Watch | None:
+    """Who follows a pool already, if anyone does."""
+    return getattr(vars(pool).get("connect"), "connmon", None)

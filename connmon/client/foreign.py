@@ -1,0 +1,46 @@
+"""Exceptions that are not ours, though they were raised in the middle of us.
+
+Such is what a signal handler of the application raises, or one thread throws into
+another. They go their way, whatever we were doing.
+"""
+
+from __future__ import annotations
+
+import signal
+
+_ORIGINS = {
+    "builtins",
+    "connmon",
+    "crochet",
+    "msgpack",
+    "sqlalchemy",
+    "twisted",
+    "zope",
+}
+"""Where our own faults may come from; an exception of any other origin is not ours."""
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether an exception is one of the application's that only passed through us."""
+    origin = type(error).__module__.partition(".")[0]
+    return origin not in _ORIGINS or is_handlers(error)
+
+
+def is_handlers(error: Exception) -> bool:
+    """Whether a signal handler raised an exception, of whatever type.
+
+    To be asked where it was caught, in a module that has no signal handler.
+    """
+    trace = error.__traceback__
+    own = None if trace is None else trace.tb_frame.f_globals
+    codes = set()
+    while trace is not None:
+        if trace.tb_frame.f_globals is not own:
+            codes.add(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    # Often something is missing where it was looked for, and that is all: to ask for
+    # the handlers takes far longer.
+    return bool(codes) and any(
+        getattr(signal.getsignal(each), "__code__", None) in codes
+        for each in signal.valid_signals()
+    )

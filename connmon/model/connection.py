@@ -1,0 +1,204 @@
+"""One connection of a process: who has it, since when, and how often it was out.
+
+How the two kinds of thread share it is said in ``connmon.model.ledger``.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from connmon.model.histogram import BOUNDS
+from connmon.model.holding import Owner
+from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord
+
+if TYPE_CHECKING:
+    from connmon.model.pool import Pool
+    from connmon.model.presence import Presence
+
+NOT_IDLE = 2
+"""What ``Connection.taken`` leaves to do when the connection was out, or closed."""
+
+CLOSED = 3
+"""A state that is never told: the connection is known to be gone."""
+
+_SHORTEST = BOUNDS[0]
+
+
+class Connection:
+    """One database connection of this process, from its opening to its closing."""
+
+    __slots__ = (
+        "_folded_ended",
+        "_folded_uses",
+        "_told",
+        "address",
+        "announced",
+        "id",
+        "opened",
+        "owner",
+        "pool",
+        "process",
+        "session",
+        "since",
+        "site",
+        "state",
+        "tag",
+        "uses",
+    )
+
+    def __init__(self, id: int, pool: Pool, now: float) -> None:
+        """Made by ``Ledger.connection`` only."""
+        self.id = id
+        self.pool = pool
+        #: The whole process's presence, where that is more than the pool's.
+        self.process: Presence | None = None
+        self.state = IDLE
+        self.since = self.opened = now
+        self.owner: Owner = 0
+        #: Where in the application it was taken, as ``Ledger.site_name`` knows it.
+        self.site: object = None
+        #: What the application called its work then.
+        self.tag = ""
+        #: What the server calls it, and where the server sees it come from.
+        self.session: int | None = None
+        self.address = ""
+        self.uses = 0
+        #: Whether a node knows of it.
+        self.announced = False
+        self._folded_uses = self._folded_ended = 0
+        self._told = (-1, 0.0, 0, "")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is known to be gone."""
+        return self.state == CLOSED
+
+    def taken(self, now: float, owner: Owner, site: object = None) -> int:
+        """Note a checkout; what is left to do. The thread that took it.
+
+        Zero is nothing, ``NOT_IDLE`` that nothing was noted, anything else that the
+        pool must be stirred. One step, as ``connmon.model.ledger`` has it: no call
+        between the first store and the last.
+        """
+        if self.state != IDLE:
+            return NOT_IDLE
+        pool, process = self.pool, self.process
+        self.state = OUT
+        self.since = now
+        self.owner = owner
+        self.site = site
+        self.uses += 1
+        pool.out = out = pool.out + 1
+        if process is not None:
+            process.out = out_of_all = process.out + 1
+            if out_of_all > process.max_out:  # noqa: PLR1730  see Presence.add()
+                process.max_out = out_of_all
+        if out > pool.max_out:  # noqa: PLR1730
+            pool.max_out = out
+        return pool.quiet
+
+    def returned(self, now: float) -> bool:
+        """Note a check-in; whether the pool must be stirred. The thread that had it.
+
+        One step likewise.
+        """
+        if self.state != OUT:
+            return False
+        pool, process = self.pool, self.process
+        held = now - self.since
+        bucket = bisect_left(BOUNDS, held) if held > _SHORTEST else 0
+        self.state = IDLE
+        self.since = now
+        pool.held += held
+        pool.out -= 1
+        if process is not None:
+            process.out -= 1
+        if bucket:
+            pool.holds[bucket] += 1
+        return pool.quiet
+
+    def ended(self, now: float, state: int) -> None:
+        """Go to another state than idle, ending a checkout if there is one.
+
+        One step likewise. The thread that has the connection, or the last that had.
+        """
+        pool, process = self.pool, self.process
+        held = now - self.since
+        bucket = bisect_left(BOUNDS, held)
+        if self.state == OUT:
+            pool.holds[bucket] += bucket > 0
+            pool.held += held
+            pool.lost += state == DETACHED
+            pool.emptied += state == CLOSED
+            pool.out -= 1
+            if process is not None:
+                process.out -= 1
+        self.state = state
+        self.since = now
+
+    def join(self, process: Presence) -> None:
+        """Be counted with those of other pools too, from now on. Any thread.
+
+        One step likewise.
+        """
+        if self.process is None:
+            process.out += self.state == OUT
+            self.process = process
+
+    def shared(self) -> None:
+        """Another user of a connection that is out already, as in ``StaticPool``.
+
+        It is taken twice and given back once.
+        """
+        self.uses += 1
+        self.pool.lost += 1
+        self.pool.stir()
+
+    def has_news(self) -> bool:
+        """Whether it is not as it was last told of. Reporting thread."""
+        return (self.state, self.since, self.uses, self.tag) != self._told
+
+    def look(self) -> ConnectionRecord | None:
+        """The connection as it is now, ``None`` if closed. Any thread."""
+        return self._record(self._seen())
+
+    def record(self) -> ConnectionRecord | None:
+        """The connection as it is reported, ``None`` if closed. Reporting thread."""
+        seen = self._seen()
+        if seen[0] != CLOSED:
+            self.announced = True
+            self._told = seen[:4]
+        return self._record(seen)
+
+    def _seen(self) -> tuple[int, float, int, str, Owner, object]:
+        """What changes, all of the same moment."""
+        return self.state, self.since, self.uses, self.tag, self.owner, self.site
+
+    def _record(
+        self, seen: tuple[int, float, int, str, Owner, object]
+    ) -> ConnectionRecord | None:
+        state, since, uses, tag, owner, site = seen
+        if state == CLOSED:
+            return None
+        ledger, known = self.pool.ledger, state != IDLE
+        return ConnectionRecord(
+            self.id,
+            self.pool.id,
+            state,
+            since,
+            self.opened,
+            uses,
+            ledger.owner_name(owner) if known else "",
+            ledger.site_name(site) if known else "",
+            self.session,
+            self.address,
+            tag if known else "",
+        )
+
+    def fold(self) -> None:
+        """Add what happened since the last fold to the pool's. Reporting thread."""
+        uses, ended = self.uses, self.uses - (self.state == OUT)
+        self.pool.uses += uses - self._folded_uses
+        self.pool.ended += ended - self._folded_ended
+        self._folded_uses, self._folded_ended = uses, ended
