@@ -1,7 +1,9 @@
 """Who looks on: each console gets the newest state of what it asked, at its own pace.
 
 A console that is slow to answer is not sent more: the next feed leaves when the last
-one was answered, and shows what is true then. Nothing is queued.
+one was answered, and shows what is true then. Nothing is queued. Nor can one keep the
+node to itself: what is costly to make is followed by a pause. A change of the queries
+cuts it short, for someone pressed a key, but not again and again.
 """
 
 from __future__ import annotations
@@ -10,15 +12,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from connmon.views.query import Query
 from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
+
+_log = Logger(namespace="connmon.daemon")
 
 SHARE = 10.0
 """So many times as long as a feed took to make is waited before the next, at least."""
 
 MOST_PAUSE = 2.0
 """Seconds that such a pause lasts at most: the console must not take us for lost."""
+
+CREDIT_SECONDS = 2.0
+"""How much of such pauses changes may cut short, until they are made up for."""
 
 Made = Callable[[Sequence[Query]], bytes]
 """Makes the payload of a feed."""
@@ -46,15 +54,21 @@ class Subscription:
         self._show = show
         self._stopped = False
         self._in_flight = False
+        self._is_failing = False
+        #: When all pauses that its feeds cost will be over, were they one by one.
+        self._paid = clock.seconds()
         self._timer: Any = None
         self.change(queries, interval, number)
 
     def change(self, queries: Sequence[Query], interval: float, number: int) -> None:
-        """Other queries or another pace, and a feed as soon as there can be one."""
+        """Other queries or another pace, and a feed as soon as there can be one.
+
+        That is at once, unless there were too many changes of late for what they cost.
+        """
         self._queries = queries
         self._number = number
         self._interval = min(max(interval, MIN_FEED_SECONDS), MAX_FEED_SECONDS)
-        self._due = self._clock.seconds()
+        self._due = max(self._clock.seconds(), self._paid - CREDIT_SECONDS)
         self._plan()
 
     def stop(self) -> None:
@@ -75,17 +89,38 @@ class Subscription:
             self._timer = None
 
     def _tick(self) -> None:
-        """The next feed is due: send it."""
+        """The next feed is due: send it, if it can be made."""
         self._timer = None
-        self._in_flight = True
         began = self._clock.seconds()
-        feed = self._made(self._queries)
+        feed = self._feed()
+        self._pace(began, self._clock.seconds())
+        if feed is None:
+            self._plan()
+        else:
+            self._in_flight = True
+            self._show(self._number, feed).addCallbacks(self._shown, self._lost)
+
+    def _feed(self) -> bytes | None:
+        """What is true now; ``None`` if that fails, which is logged when it begins."""
+        try:
+            feed = self._made(self._queries)
+        except Exception:  # noqa: BLE001  whatever it was, the next may be made
+            if not self._is_failing:
+                _log.failure("a feed cannot be made; the console waits for the next")
+            self._is_failing = True
+            return None
+        self._is_failing = False
+        return feed
+
+    def _pace(self, began: float, now: float) -> None:
+        """Settle when the next feed is due, after one that took from ``began``."""
+        pause = SHARE * (now - began)
         # Keep the beat, but never make up for beats that were missed; and leave the
         # node time for others.
-        now = self._clock.seconds()
-        busy = now + min(SHARE * (now - began), MOST_PAUSE)
+        busy = now + min(pause, MOST_PAUSE)
         self._due = max(self._due + self._interval, now + self._interval / 2, busy)
-        self._show(self._number, feed).addCallbacks(self._shown, self._lost)
+        most = now + MOST_PAUSE + CREDIT_SECONDS
+        self._paid = min(max(self._paid, now) + pause, most)
 
     def _shown(self, answer: object) -> None:
         """The last feed was answered: there may be another when it is time."""

@@ -12,7 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.daemon.feeds import MOST_PAUSE, SHARE, Feeds, Subscription
+from connmon.daemon.feeds import (
+    CREDIT_SECONDS,
+    MOST_PAUSE,
+    SHARE,
+    Feeds,
+    Subscription,
+)
 from connmon.views.query import Query
 from connmon.views.schema import HOSTS, NODES, PROGRAMS
 from connmon.wire.commands import (
@@ -63,10 +69,14 @@ class FeedsTests(SynchronousTestCase):
         self.console = Console(self.clock, quick=True)
         #: How long it takes to make a feed.
         self.takes = 0.0
+        #: What becomes of it instead.
+        self.fails: Exception | None = None
 
     def made(self, queries: Sequence[Query]) -> bytes:
         """What is true now: the views that are asked for, and when that is."""
         self.clock.rightNow += self.takes
+        if self.fails is not None:
+            raise self.fails
         views = " ".join(each.view for each in queries)
         return f"{views} {self.clock.seconds()!r}".encode()
 
@@ -249,6 +259,117 @@ class FeedsTests(SynchronousTestCase):
         subscription.change(THOSE, 0.1, 2)
         self.clock.advance(0.0)
         self.assertEqual([1, 2], self.console.numbers)
+
+    def presses(self, presses: int, every: float) -> list[float]:
+        """How long each change waits for its feed, of so many in equal distances."""
+        subscription = self.subscribe(60.0)
+        self.clock.advance(0.0)
+        waits = []
+        for number in range(2, presses + 2):
+            self.clock.advance(every)
+            pressed = self.clock.seconds()
+            subscription.change(THOSE, 60.0, number)
+            self.clock.advance(max(self.next() - pressed, 0.0))
+            self.assertEqual(number, self.console.numbers[-1])
+            waits.append(self.console.shown[-1] - self.takes - pressed)
+        subscription.stop()
+        return waits
+
+    def test_keys_are_answered_at_once(self) -> None:
+        """A hand that types, on a node with much to show, never waits for a pause."""
+        self.takes = 0.02
+        self.assertAlmostEqual(0.0, max(self.presses(50, 0.2)))
+        self.setUp()
+        self.takes = 0.05
+        self.assertAlmostEqual(0.0, max(self.presses(4, 0.05)))
+
+    def test_changes_all_the_time_wait_for_pauses(self) -> None:
+        """They have the node for a share of its time, as without changes."""
+        self.takes = 0.05
+        waits = self.presses(100, 0.001)
+        self.assertAlmostEqual(0.0, waits[0])
+        for each in waits[10:]:
+            self.assertAlmostEqual(SHARE * 0.05 - 0.051, each)
+
+    def test_changes_never_wait_longer_than_the_longest_pause(self) -> None:
+        """However long a feed takes, and however many there were."""
+        self.takes = 30.0
+        self.assertAlmostEqual(MOST_PAUSE, max(self.presses(20, 0.0)))
+
+    def test_changes_do_not_put_a_feed_off(self) -> None:
+        """One that waits for the pause comes after it, whatever else is changed."""
+        self.takes = 1.0
+        subscription = self.subscribe(60.0)
+        self.clock.advance(0.0)
+        for number in range(2, 22):
+            subscription.change(THOSE, 60.0, number)
+            self.clock.advance(MOST_PAUSE / 20)
+        self.assertEqual([1, 21], self.console.numbers)
+
+    def test_a_feed_that_fails_is_followed_by_the_next(self) -> None:
+        """The console gets nothing meanwhile, and everything again afterwards."""
+        self.fails = ZeroDivisionError()
+        self.subscribe(2.0)
+        self.clock.pump([0.0, 2.0, 1.0])
+        self.assertEqual([], self.console.shown)
+        self.fails = None
+        self.clock.pump([1.0, 2.0])
+        self.assertEqual([4.0, 6.0], self.console.shown)
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_feeds_that_fail_are_logged_once(self) -> None:
+        """Until there was one again: then it is news."""
+        self.subscribe(1.0)
+        self.clock.advance(0.0)
+        for _ in range(2):
+            self.fails = ZeroDivisionError()
+            self.clock.pump([1.0] * 30)
+            self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+            self.fails = None
+            self.clock.advance(1.0)
+        self.assertEqual(3, len(self.console.shown))
+
+    def test_a_feed_that_fails_costs_what_it_takes(self) -> None:
+        """It leaves the same pause, and a change is answered as it was before."""
+        self.takes, self.fails = 0.15, ZeroDivisionError()
+        subscription = self.subscribe(0.1)
+        self.clock.advance(0.0)
+        self.assertAlmostEqual(0.15 + SHARE * 0.15, self.next())
+        self.fails = None
+        subscription.change(THOSE, 0.1, 2)
+        self.clock.advance(0.0)
+        self.assertEqual([2], self.console.numbers)
+        subscription.stop()
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_stop_while_feeds_fail(self) -> None:
+        """There is nothing to wait for then."""
+        self.fails = ZeroDivisionError()
+        subscription = self.subscribe(1.0)
+        self.clock.advance(0.0)
+        subscription.stop()
+        self.assertEqual([], self.clock.getDelayedCalls())
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    @given(
+        st.sampled_from([0.0, 0.001, 0.01, 0.2]),
+        st.lists(st.sampled_from([0.0, 0.01, 0.3, 7.0]), max_size=60),
+    )
+    def test_whatever_it_changes_a_console_has_its_share_of_a_node(
+        self, takes: float, steps: list[float]
+    ) -> None:
+        """No more than the pauses allow, and what may be taken beforehand."""
+        self.setUp()
+        self.takes = takes
+        subscription = self.subscribe(1.0)
+        for number, seconds in enumerate(steps, 2):
+            self.clock.advance(seconds)
+            subscription.change(THOSE, 1.0, number)
+        self.clock.advance(0.0)
+        spent = len(self.console.shown) * takes
+        room = self.clock.seconds() + CREDIT_SECONDS + SHARE * takes
+        self.assertLessEqual(SHARE * spent, room + 1e-6)
+        subscription.stop()
 
     @given(
         st.floats(0.1, 5.0),
