@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from connmon.console import prompt
 from connmon.console.place import Asking, Prompt, Screen
-from connmon.console.pressing import Do, Effect, Pressed, Rule, Sight, at, noticed
+from connmon.console.pressing import Do, Effect, Pressed, Rule, Sight, noticed
 from connmon.errors import QueryError
 from connmon.views import filters
 from connmon.views.schema import VIEWS
 from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
 
 _WELL = (("alert", "ok"), ("severity", "info"), ("state", "up"))
-"""What says of a row how it is, and that all is well. Every view has one of these."""
+"""What says of a row how it is, and that all is well. Timeouts have none of these."""
 
 _PACES = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -52,13 +52,12 @@ def search_on(screen: Screen, sight: Sight) -> Pressed:
 
 
 def next_alert(screen: Screen, sight: Sight) -> Pressed:
-    """Go to the next row that is not well."""
-    view = screen.place.view
-    names = {each.name for each in VIEWS[view].fields}
+    """Go to the next row that is not well; each timeout is one."""
+    view = VIEWS[screen.place.view]
     for field, well in _WELL:
-        if field in names:
+        if view.field(field):
             return screen, Effect(Do.FIND, f"{field}!={well} {field}!=-", 1)
-    return noticed(screen, f"{view} have no alerts"), Effect()
+    return screen, Effect(Do.FIND, f"{view.key[0]}!=-", 1)
 
 
 def slower(screen: Screen, sight: Sight) -> Pressed:
@@ -84,7 +83,7 @@ def _filtered(screen: Screen, text: str) -> Pressed:
     except QueryError as error:
         return noticed(screen, str(error), error=True), Effect()
     place = replace(screen.place, where=text.strip())
-    return _closed(at(screen, place)), Effect()
+    return _closed(screen.at(place)), Effect()
 
 
 def _searched(screen: Screen, text: str) -> Pressed:

@@ -11,7 +11,7 @@ from typing import Any
 from connmon.console import figures, text
 from connmon.console.column import ELASTIC, FILLING, Column, Look
 from connmon.console.marks import LEVELS, Level, Mark, Values, number
-from connmon.console.text import UNICODE, Glyphs, Segment, Style
+from connmon.console.text import UNICODE, Cut, Glyphs, Segment, Style
 from connmon.views import roster
 from connmon.views.alert import LONG_SECONDS, OK, USED
 
@@ -87,7 +87,7 @@ def cell(column: Column, cells: int, said: str, glyphs: Glyphs) -> str:
     """What is ``written``, cut or padded to so many cells."""
     if said.isascii() and len(said) <= cells:
         return said.rjust(cells) if column.right else said.ljust(cells)
-    return _fitted(said, cells, column.right, column.look in ELASTIC, glyphs)
+    return _fitted(said, cells, column.right, column.cut, glyphs)
 
 
 def style(column: Column, values: Values, mark: Mark) -> Style:
@@ -282,6 +282,7 @@ OWN = "this console"
 _WRITERS: dict[Look, Callable[[str, Values, Manner], str]] = {
     Look.NAME: _name,
     Look.TEXT: _sentence,
+    Look.SITE: _sentence,
     Look.WORD: _name,
     Look.COUNT: _figure(_whole(figures.count)),
     Look.NUMBER: _figure(_whole(_digits)),
@@ -307,5 +308,5 @@ def _cleaned(value: str, glyphs: Glyphs) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _fitted(said: str, cells: int, right: bool, middle: bool, glyphs: Glyphs) -> str:
-    return text.fit(said, cells, right, middle, glyphs)
+def _fitted(said: str, cells: int, right: bool, cut: Cut, glyphs: Glyphs) -> str:
+    return text.fit(said, cells, right, cut, glyphs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 
+from connmon.console.text import Cut
 from connmon.views.roster import UNREACHABLE
 from connmon.views.schema import (
     EVENTS,
@@ -26,6 +27,9 @@ class Look(Enum):
     NAME = auto()
     #: Sentences, cut at the end; they take what room the others leave.
     TEXT = auto()
+    #: A line of the application: the same, but cut at the beginning, as its number and
+    #: its function are at the end.
+    SITE = auto()
     #: Words of which the longest is known, such as a state. They are not cut.
     WORD = auto()
     COUNT = auto()
@@ -77,7 +81,7 @@ _OF_NAME = {
     "pool_size": Look.LIMIT,
     "server_session": Look.NUMBER,
     "severity": Look.WORD,
-    "site": Look.TEXT,
+    "site": Look.SITE,
     "state": Look.WORD,
     "text": Look.TEXT,
     "version": Look.WORD,
@@ -113,6 +117,7 @@ _NEEDS = {
 _LEFT = (
     Look.NAME,
     Look.TEXT,
+    Look.SITE,
     Look.WORD,
     Look.FLAG,
     Look.BAR,
@@ -127,8 +132,8 @@ _LEFT = (
 ELASTIC = (Look.NAME, Look.WHO)
 """Columns that may be cut in the middle."""
 
-FILLING = (Look.TEXT, Look.WHY, Look.ALERT, Look.RECORDS)
-"""Columns that take what room is left, and may be cut at the end."""
+FILLING = (Look.TEXT, Look.SITE, Look.WHY, Look.ALERT, Look.RECORDS)
+"""Columns that take what room is left, and may be cut."""
 
 DRAWN = (Look.BAR, Look.SPARK)
 """Columns that are more than text; the more room they have the more they tell."""
@@ -188,6 +193,13 @@ class Column:
     def right(self) -> bool:
         """Whether it is aligned at its right edge."""
         return self.look not in _LEFT
+
+    @property
+    def cut(self) -> Cut:
+        """Where its values are cut if there is no room for them."""
+        if self.look in ELASTIC:
+            return Cut.MIDDLE
+        return Cut.BEGINNING if self.look is Look.SITE else Cut.END
 
     @property
     def needs(self) -> tuple[str, ...]:

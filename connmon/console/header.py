@@ -128,8 +128,11 @@ def _freshness(shown: Shown) -> list[Line]:
     if not shown.clock:
         return fewer
     clock = (Style.PLAIN, harmless(shown.clock, shown.glyphs) + "  ")
+    fewer.insert(0, (clock, full))
+    if shown.state is State.REPLAY:  # a recording has a pace of its own
+        return fewer
     delay = (Style.QUIET, f"{shown.screen.choices.delay:g}s ")
-    return [(delay, clock, full), (clock, full), *fewer]
+    return [(delay, clock, full), *fewer]
 
 
 def totals_line(head: Head, room: int, glyphs: Glyphs) -> Line:

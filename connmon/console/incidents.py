@@ -13,7 +13,7 @@ from typing import Any
 from connmon.console import batch, clock, figures, stream, terminal
 from connmon.console.cells import harmless, sentence
 from connmon.console.marks import Values, number
-from connmon.console.options import DEFAULT_DELAY, Target, add_target, target
+from connmon.console.options import DEFAULT_DELAY, Target, add_target, joined, target
 from connmon.console.options import count as count_of
 from connmon.console.text import UNICODE, Glyphs
 from connmon.errors import ConnmonError, QueryError
@@ -51,7 +51,7 @@ def parse(argv: Sequence[str], program: str) -> tuple[Target, Query, str]:
     )
     add_target(parser)
     _add_choice(parser)
-    given = parser.parse_args(list(argv))
+    given = parser.parse_args(joined(argv))
     query = Query(
         TIMEOUTS,
         where=(given.filter,) if given.filter.strip() else (),

@@ -67,8 +67,11 @@ class Viewer(Protocol):
     def refused(self, reason: str, number: int) -> None:
         """A subscription was not understood by the node; the one before goes on."""
 
+    def warned(self, text: str) -> None:
+        """Something to know of the frames, in a few words, that is no failure."""
+
     def noted(self, text: str) -> None:
-        """Something to know, in a few words, that changes nothing of the frames."""
+        """What failed besides, in a few words; it changes nothing of the frames."""
 
     def lost(self, failed: Failed) -> None:
         """The node that frames came from is gone; another is being looked for."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from connmon.config import AnyAddress
 from connmon.console import clock, keys, preferences, screen, search, snapshot
-from connmon.console.cursor import put, settled
+from connmon.console.cursor import moved, put, settled
 from connmon.console.freshness import Freshness, no_daemon
 from connmon.console.interest import Interest
 from connmon.console.latest import Latest
@@ -108,8 +108,12 @@ class Live:
             self._latest.drop()
         self.draw()
 
+    def warned(self, text: str) -> None:
+        """Something is to be known, such as what a recording lacks."""
+        self.noted(text)
+
     def noted(self, text: str) -> None:
-        """Something is to be known, such as the end of a recording."""
+        """Something else failed, such as a recording that ends."""
         self._logbook.note(text)
         self._notice(text, error=True)
         self.draw()
@@ -183,13 +187,17 @@ class Live:
         """Go to the next row that matches: one that is here, or one the node knows."""
         frame, page, place = self._current(), self._page(), self._screen.place
         frozen = self._frozen()
-        at = search.found(place, frame, page, effect.text, partly=frozen)
-        if frame is not None and at is not None:
-            self._put(put(place, frame, page, at))
+        found = search.found(place, frame, page, effect.text, partly=frozen)
+        if frame is not None and found is not None:
+            self._put(put(place, frame, page, found))
         elif frozen:
             self._notice("not found", error=True)
         else:
-            self._interest.find(self._screen, page, effect.text, effect.step)
+            if frame is not None and place.selected is None:
+                # So the window stays where it is, even if nothing is found.
+                place = moved(place, frame, page, 0)
+            begin = self._screen.at(place)
+            self._interest.find(begin, page, effect.text, effect.step)
 
     def _save(self, effect: Effect) -> None:
         drawn = lines(self._shown(), *self._terminal.size)
@@ -280,7 +288,7 @@ class Live:
         self._screen = noticed(self._screen, text, error=error)
 
     def _put(self, place: Place) -> None:
-        self._screen = replace(self._screen, places=(*self._screen.places[:-1], place))
+        self._screen = self._screen.at(place)
 
     def _current(self) -> Frame | None:
         """The newest frame, if it is of what is shown now."""

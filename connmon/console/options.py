@@ -20,7 +20,7 @@ DEFAULT_DELAY = 2.0
 
 COLORS = ("auto", "always", "never")
 
-_MAY_BE_NEGATIVE = re.compile("--at|--sort|-[bO]*o")
+_MAY_BE_NEGATIVE = re.compile("--at|--filter|--sort|-[bO]*o")
 """Options whose argument may begin with a minus, those in one word with -o included."""
 
 _NOT_OF_THE_PAST = {
@@ -96,7 +96,7 @@ def parse(argv: Sequence[str], program: str) -> Wanted:
     config, or a service or node that it lacks.
     """
     parser = _parser(program)
-    given = parser.parse_args(_joined(argv))
+    given = parser.parse_args(joined(argv))
     _check_given(parser, given)
     view = VIEWS[given.view or PROGRAMS]
     _check_replay(parser, given)
@@ -139,19 +139,19 @@ def fields(view: View) -> str:
     )
 
 
-def _joined(argv: Sequence[str]) -> list[str]:
-    """The arguments with such as ``-o -FIELD`` in one.
+def joined(argv: Sequence[str]) -> list[str]:
+    """The arguments with such as ``-o -FIELD`` and ``--filter -TERM`` in one.
 
-    argparse would take -FIELD for options.
+    argparse would take what follows the minus for options.
     """
-    joined: list[str] = []
+    taken: list[str] = []
     for text in argv:
         minus = len(text) > 1 and text[0] == "-" != text[1]
-        if minus and joined and _MAY_BE_NEGATIVE.fullmatch(joined[-1]):
-            joined[-1] += f"={text}" if joined[-1].startswith("--") else text
+        if minus and taken and _MAY_BE_NEGATIVE.fullmatch(taken[-1]):
+            taken[-1] += f"={text}" if taken[-1].startswith("--") else text
         else:
-            joined.append(text)
-    return joined
+            taken.append(text)
+    return taken
 
 
 def _check_given(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
@@ -178,13 +178,16 @@ def _check_replay(parser: argparse.ArgumentParser, given: argparse.Namespace) ->
 def _order(parser: argparse.ArgumentParser, text: str, view: View) -> str:
     """The order that ``-o`` means: + is downwards and - upwards, as in top."""
     name = text[1:] if text.startswith(("+", "-")) else text
-    field = view.field(name)
-    if field is None:
-        names = ", ".join(each.name for each in view.fields)
+    meant = view.meant(name)
+    if len(meant) != 1:
+        wrong = f"several fields begin with {name[:40]!r}"
+        if not meant:
+            wrong = f"no field {name[:40]!r}"
+        names = ", ".join(each.name for each in meant or view.fields)
         parser.error(
-            f"argument -o/--sort: no field {name[:40]!r} in {view.name}, "
-            f"expected one of {names}"
+            f"argument -o/--sort: {wrong} in {view.name}, expected one of {names}"
         )
+    (field,) = meant
     down = text.startswith("+") or (field.kind.is_number and not text.startswith("-"))
     return f"-{field.name}" if down else field.name
 

@@ -8,7 +8,7 @@ from connmon.console import columns
 from connmon.console.keys import Action
 from connmon.console.place import Mode, Screen
 from connmon.console.pressing import Effect, Pressed, Rule, Sight, noticed
-from connmon.views.schema import VIEWS
+from connmon.views.schema import VIEWS, turned
 
 
 def known(view: str, order: str) -> str:
@@ -43,8 +43,7 @@ def reverse(screen: Screen, sight: Sight) -> Pressed:
     order = _order(screen)
     if not order:
         return noticed(screen, "not sorted yet: < and > choose a column"), Effect()
-    turned = order[1:] if order.startswith("-") else f"-{order}"
-    return sorted_by(screen, turned), Effect()
+    return sorted_by(screen, turned(order)), Effect()
 
 
 def sort_aside(step: int) -> Rule:

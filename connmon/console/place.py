@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from connmon.console.choices import Choices
@@ -84,6 +84,10 @@ class Screen:
     def place(self) -> Place:
         """Where the viewer is."""
         return self.places[-1]
+
+    def at(self, place: Place) -> Screen:
+        """The same with another place on the same level."""
+        return replace(self, places=(*self.places[:-1], place))
 
     @property
     def where(self) -> str:

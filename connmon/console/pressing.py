@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import NamedTuple
 
-from connmon.console.place import Place, Screen
+from connmon.console.place import Screen
 from connmon.views.frame import Frame
 
 
@@ -67,8 +67,3 @@ Rule = Callable[[Screen, Sight], Pressed]
 def noticed(screen: Screen, text: str, *, error: bool = False) -> Screen:
     """The screen with something to say, until the next key."""
     return replace(screen, notice=text, notice_is_error=error)
-
-
-def at(screen: Screen, place: Place) -> Screen:
-    """The screen with another place on the same level."""
-    return replace(screen, places=(*screen.places[:-1], place))

@@ -14,7 +14,7 @@ from connmon.console.cursor import moved, paged, put, row
 from connmon.console.keys import PASTE, Action, action
 from connmon.console.place import Asking, Mode, Place, Screen
 from connmon.console.preferences import THEMES
-from connmon.console.pressing import Do, Effect, Pressed, Rule, Sight, at, noticed
+from connmon.console.pressing import Do, Effect, Pressed, Rule, Sight, noticed
 from connmon.errors import QueryError
 from connmon.views import filters
 from connmon.views.schema import (
@@ -71,7 +71,7 @@ def _move(rows: int) -> Rule:
         frame = sight.frame
         if frame is None or not frame.count:
             return screen, Effect()
-        return at(screen, moved(screen.place, frame, sight.page, rows)), Effect()
+        return screen.at(moved(screen.place, frame, sight.page, rows)), Effect()
 
     return rule
 
@@ -84,14 +84,14 @@ def _page(pages: int) -> Rule:
         if frame is None or not frame.count:
             return screen, Effect()
         rows = pages * max(1, sight.page - 1)
-        return at(screen, paged(screen.place, frame, sight.page, rows)), Effect()
+        return screen.at(paged(screen.place, frame, sight.page, rows)), Effect()
 
     return rule
 
 
 def _top(screen: Screen, sight: Sight) -> Pressed:
     place = replace(screen.place, selected=None, target=None, line=0, first=0)
-    return at(screen, place), Effect()
+    return screen.at(place), Effect()
 
 
 def _bottom(screen: Screen, sight: Sight) -> Pressed:
@@ -99,7 +99,7 @@ def _bottom(screen: Screen, sight: Sight) -> Pressed:
     if frame is None or not frame.count:
         return screen, Effect()
     place = put(screen.place, frame, sight.page, frame.count - 1)
-    return at(screen, place), Effect()
+    return screen.at(place), Effect()
 
 
 # From view to view.
@@ -122,7 +122,7 @@ def _open(screen: Screen, sight: Sight) -> Pressed:
 def _back(screen: Screen, sight: Sight) -> Pressed:
     """Take back what was narrowed last: the filter, or else the level."""
     if screen.where:
-        return at(screen, replace(screen.place, where="")), Effect()
+        return screen.at(replace(screen.place, where="")), Effect()
     if len(screen.places) > 1:
         return replace(screen, places=screen.places[:-1]), Effect()
     return screen, Effect()
@@ -150,7 +150,7 @@ def viewing(screen: Screen, name: str) -> Screen:
     except QueryError as error:
         screen = noticed(screen, f"filter dropped: {error}", error=True)
         place = Place(name)
-    return at(screen, place)
+    return screen.at(place)
 
 
 def _turn(step: int) -> Rule:
@@ -240,7 +240,7 @@ def _reset(screen: Screen, sight: Sight) -> Pressed:
     sorts = {name: each for name, each in screen.choices.sorts.items() if name != view}
     choices = replace(screen.choices, busy=False, sorts=sorts, alerts_first=True)
     screen = replace(screen, choices=choices)
-    return at(screen, replace(screen.place, where="")), Effect()
+    return screen.at(replace(screen.place, where="")), Effect()
 
 
 def _pause(screen: Screen, sight: Sight) -> Pressed:

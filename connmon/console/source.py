@@ -40,6 +40,7 @@ class Past:
         self.queries: Sequence[Query] = ()
         self.number = 0
         self._frames: tuple[Frame, ...] = ()
+        self._warned = False
 
     def ask(self, queries: Sequence[Query]) -> int:
         """What is wanted from now on."""
@@ -62,7 +63,14 @@ class Past:
         return tuple(answer(tables, head, each, 0.0) for each in self.queries)
 
     def show(self, viewer: Viewer, origin: str, at: float) -> None:
-        """Show a viewer what there is of ``origin``, and was at a Unix time."""
+        """Show a viewer what there is of ``origin``, and was at a Unix time.
+
+        That pictures lack rows is told once; their numbers differ in each.
+        """
+        parts = ", ".join(filter(None, (each.part for each in self._frames)))
+        if parts and not self._warned:
+            self._warned = True
+            viewer.warned(f"recorded are only {parts}, a node sends no more at once")
         try:
             frames = self.frames()
         except QueryError as error:
@@ -151,6 +159,10 @@ class Taped:
     def refused(self, reason: str, number: int) -> None:
         """The node does not know all views."""
         self._viewer.refused(reason, self._past.number)
+
+    def warned(self, text: str) -> None:
+        """Pass it on."""
+        self._viewer.warned(text)
 
     def noted(self, text: str) -> None:
         """Pass it on."""

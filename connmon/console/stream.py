@@ -77,9 +77,8 @@ class Stream:
 
     def _compare(self, frame: Frame) -> None:
         """Tell it once if rows are left out; their number is in each frame."""
-        if self._first and len(frame.rows) < frame.count:
-            shown = f"{len(frame.rows)} of {frame.count} {frame.view}"
-            self.say(f"only {shown}, a node sends no more at once: use --filter")
+        if self._first and frame.part:
+            self.say(f"only {frame.part}, a node sends no more at once: use --filter")
 
     def refused(self, reason: str, number: int) -> None:
         """The node does not understand what is asked for.
@@ -90,6 +89,10 @@ class Stream:
             self.say(reason)
             self._left = 0
             self._stop(1)
+
+    def warned(self, text: str) -> None:
+        """Something is to be known that is no failure."""
+        self.say(text)
 
     def noted(self, text: str) -> None:
         """Something else failed: to be told, also by the status in the end."""

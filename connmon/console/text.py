@@ -85,6 +85,18 @@ Segment = tuple[Style, str]
 Line = tuple[Segment, ...]
 
 
+class Cut(Enum):
+    """Where a text is cut that is too long; an ellipsis marks it."""
+
+    #: Its beginning tells most, as of a sentence.
+    END = auto()
+    #: Between its first and its last half, which tell names such as ``nova-api-1`` and
+    #: ``nova-api-2`` apart.
+    MIDDLE = auto()
+    #: Its end tells most, as of a path.
+    BEGINNING = auto()
+
+
 def clean(text: str, limit: int = NAME_LIMIT, glyphs: Glyphs = UNICODE) -> str:
     """Return ``text`` with all that could harm or confuse a terminal as ``?``.
 
@@ -113,26 +125,23 @@ def fit(
     text: str,
     cells: int,
     right: bool = False,
-    middle: bool = False,
+    cut: Cut = Cut.END,
     glyphs: Glyphs = UNICODE,
 ) -> str:
-    """Cut or pad ``text``, which is clean, to exactly ``cells`` cells.
-
-    A cut is marked by an ellipsis: at the end, or with ``middle`` between the first
-    and the last half, which tell names such as ``nova-api-1`` and ``nova-api-2`` apart.
-    """
+    """Cut or pad ``text``, which is clean, to exactly ``cells`` cells."""
     if width(text) > cells:
-        text = _cut(text, cells, middle, glyphs)
+        text = _cut(text, cells, cut, glyphs)
     padding = " " * (cells - width(text))
     return padding + text if right else text + padding
 
 
-def _cut(text: str, cells: int, middle: bool, glyphs: Glyphs) -> str:
+def _cut(text: str, cells: int, cut: Cut, glyphs: Glyphs) -> str:
     if cells <= 0:
         return ""
-    tail = (cells - 1) // 2 if middle else 0
+    room = cells - 1
+    tail = {Cut.END: 0, Cut.MIDDLE: room // 2, Cut.BEGINNING: room}[cut]
     pieces = _clusters(text)
-    head = _taken(pieces, cells - 1 - tail)
+    head = _taken(pieces, room - tail)
     last = _taken(pieces[::-1], tail)
     return "".join(head) + glyphs.ellipsis + "".join(reversed(last))
 

@@ -83,10 +83,11 @@ def weight(signs: Signs) -> tuple[float, ...]:
     )
 
 
-def reason(signs: Signs, unit: str) -> str:
+def reason(signs: Signs, unit: str, out: str = "oldest checkout") -> str:
     """The same in words, the worst first; empty if it is ok.
 
-    ``unit`` is what ``full`` counts, ``pools`` or ``processes``.
+    ``unit`` is what ``full`` counts, ``pools`` or ``processes``, ``out`` what is said
+    before ``oldest_seconds``.
     """
     said = []
     if signs.waiting:
@@ -101,7 +102,7 @@ def reason(signs: Signs, unit: str) -> str:
     elif (signs.used or 0.0) >= USED:
         said.append(f"pool {int((signs.used or 0.0) * 100)} % used")
     if (signs.oldest_seconds or 0.0) > LONG_SECONDS:
-        said.append(f"oldest checkout {_duration(signs.oldest_seconds or 0.0)}")
+        said.append(f"{out} {_duration(signs.oldest_seconds or 0.0)}")
     if (signs.txn_seconds or 0.0) > LONG_SECONDS:
         said.append(f"transaction open {_duration(signs.txn_seconds or 0.0)}")
     if signs.stale:

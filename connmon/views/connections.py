@@ -145,7 +145,7 @@ def _judged(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any
     def worded(entry: int) -> str:
         if judged(entry) == OK:
             return ""
-        stale = int(is_stale(entry))
-        return reason(Signs(oldest_seconds=out_seconds(entry), stale=stale), "")
+        signs = Signs(oldest_seconds=out_seconds(entry), stale=int(is_stale(entry)))
+        return reason(signs, "", "out for")
 
     return {"alert": judged, "reason": worded}

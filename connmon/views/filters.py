@@ -14,10 +14,11 @@ A filter is terms with blanks between them, all of which must hold:
 ``!term``, ``-term``
     holds where the term does not.
 
-Upper and lower case are the same. A field goes by its name, its heading, or as much of
-its name as no other field's begins with. Durations are in seconds or have a unit, ``ms
-s m h d``; shares are ``80%`` or ``0.8``; all other numbers may end in ``k`` or ``M``.
-Flags are ``yes no true false 1 0``. Of fields with several texts, one must match.
+Upper and lower case are the same. A field goes by its name, its heading if that has no
+blank, or as much of its name as no other field's begins with. Durations are in seconds
+or have a unit, ``ms s m h d``; shares are ``80%`` or ``0.8``; all other numbers may end
+in ``k`` or ``M``. Flags are ``yes no true false 1 0``. Of several texts in one field,
+one must match.
 
 ``"two words"`` is text as it stands, ``""`` in it a quote: alone, or as a value. Quotes
 are for text with blanks or quotes, and text that would mean something else.
@@ -200,31 +201,19 @@ def _field(term: _Term, view: View) -> Field:
         raise _wrong(
             term.source, f"has no field before {term.operator!r}", _known(view)
         )
-    found = view.field(term.name)
-    if found is None:
-        found = _beginning(term, view)
+    meant = view.meant(term.name)
+    if not meant:
+        what = f"names {quoted(term.name)}, no field of {view.name}"
+        raise _wrong(term.source, what, _known(view))
+    if len(meant) > 1:
+        what = f"could mean several fields by {quoted(term.name)}"
+        names = ", ".join(each.name for each in meant)
+        raise _wrong(term.source, what, f"one of {names}")
+    (found,) = meant
     if found.kind is Kind.SERIES:
-        raise _wrong(
-            term.source, f"asks for {found.name}, a series", "a field with one value"
-        )
+        what = f"asks for {found.name}, a series"
+        raise _wrong(term.source, what, "a field with one value")
     return found
-
-
-def _beginning(term: _Term, view: View) -> Field:
-    """The one field whose name begins as the term's does."""
-    wanted = term.name.lower()
-    near = [each for each in view.fields if each.name.startswith(wanted)]
-    if len(near) == 1:
-        return near[0]
-    if near:
-        raise _wrong(
-            term.source,
-            f"could mean several fields by {quoted(term.name)}",
-            f"one of {', '.join(each.name for each in near)}",
-        )
-    raise _wrong(
-        term.source, f"names {quoted(term.name)}, no field of {view.name}", _known(view)
-    )
 
 
 def _known(view: View) -> str:

@@ -75,3 +75,10 @@ class Frame:
     selected: int | None = None
     found: bool = False
     about: str = ""
+
+    @property
+    def part(self) -> str:
+        """Such as ``80 of 100 pools``, if it has not all that were asked for."""
+        if len(self.rows) >= self.count:
+            return ""
+        return f"{len(self.rows)} of {self.count} {self.view}"

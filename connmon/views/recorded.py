@@ -10,34 +10,11 @@ from connmon.model.records import PoolFacts
 from connmon.views.connections import described
 from connmon.views.frame import Frame, Row
 from connmon.views.query import Query
-from connmon.views.schema import (
-    CHECKOUTS,
-    CONNECTIONS,
-    EVENTS,
-    HOSTS,
-    NODES,
-    POOLS,
-    PROCESSES,
-    PROGRAMS,
-    TIMEOUTS,
-    VIEWS,
-)
+from connmon.views.schema import CHECKOUTS, CONNECTIONS, HOSTS, POOLS, PROGRAMS, VIEWS
 from connmon.views.table import Scope, Table
 
-WHOLE = tuple(
-    Query(view)
-    for view in (
-        PROGRAMS,
-        HOSTS,
-        PROCESSES,
-        POOLS,
-        CONNECTIONS,
-        NODES,
-        EVENTS,
-        TIMEOUTS,
-    )
-)
-"""The queries whose frames tell everything."""
+WHOLE = tuple(Query(view) for view in VIEWS if view != CHECKOUTS)
+"""The queries whose frames tell everything; checkouts are connections that are out."""
 
 
 class Recorded:

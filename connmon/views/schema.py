@@ -76,6 +76,11 @@ class Field:
     meaning: str
 
 
+def turned(order: str) -> str:
+    """The other way round: ``conn`` of ``-conn``, and ``-conn`` of ``conn``."""
+    return order[1:] if order.startswith("-") else f"-{order}"
+
+
 @dataclass(frozen=True)
 class View:
     """A table: its fields, which of them tell a row from all others, and its order.
@@ -98,6 +103,28 @@ class View:
             if each.heading.lower() == wanted:
                 return each
         return None
+
+    def meant(self, name: str) -> tuple[Field, ...]:
+        """The fields that somebody may mean by a name; only one is no doubt.
+
+        That is the field of that name or heading, or else those whose names begin so.
+        """
+        found = self.field(name)
+        if found is not None:
+            return (found,)
+        begun = name.lower()
+        near = (each for each in self.fields if each.name.startswith(begun))
+        return tuple(near) if begun else ()
+
+    def ordering(self, sort: str) -> tuple[str, ...]:
+        """What to sort by, the first first, if ``sort`` was chosen; empty if nothing.
+
+        Rows that are equal in that are in the view's own order. To turn round what
+        comes first in that is to turn round all of it.
+        """
+        if sort and sort == turned(next(iter(self.order), "")):
+            return tuple(map(turned, self.order))
+        return (sort, *self.order) if sort else self.order
 
     def index(self, name: str) -> int:
         """Where in a row the field of that name is."""
@@ -150,6 +177,7 @@ _STALE = Field("stale", _COUNT, "STALE", "processes whose node nobody hears")
 _STALE_SECONDS = Field(
     "stale_seconds", _SECONDS, "STALE FOR", "age of the oldest such knowledge"
 )
+_GONE = Field("gone_seconds", _SECONDS, "GONE", "since its last process ended")
 _TOTALS = (
     Field("checkouts", _COUNT, "CKOUTS", "checkouts since it began"),
     Field("connects", _COUNT, "CONNECTS", "connections opened since it began"),
@@ -170,39 +198,46 @@ _PEAKS = (
 )
 _OWN_PEAKS = _PEAKS[1:]
 
+_OF_PROGRAM = (_HOST, _PROGRAM)
+_OF_PROCESS = (*_OF_PROGRAM, _PID, _PROCESS)
+_OF_POOL = (*_OF_PROCESS, _POOL_ID, _POOL_NAME)
+_NOW = (_CONN, _CKOUT)
+_JUDGED = (_ALERT, _REASON)
+_UNHEARD = (_STALE, _STALE_SECONDS)
+_WAITS = (_WAITING, _WAIT_FOR)
+_LONGEST = (_OLDEST, _TXN)
+_FLOW = (
+    _POOL_WORST,
+    _FULL,
+    *_WAITS,
+    _WAIT_P99,
+    *_LONGEST,
+    _TIMEOUTS,
+    _TIMEOUTS_PER_MINUTE,
+    _INVALIDATIONS_PER_SECOND,
+    _CONNECTS_PER_SECOND,
+    _LEAKS,
+    *_TOTALS,
+)
+"""What programs and hosts sum up alike."""
+
 _PROGRAMS = View(
     PROGRAMS,
     (
-        _HOST,
-        _PROGRAM,
+        *_OF_PROGRAM,
         Field("connected", _FLAG, "LINKED", "whether a process of it is running"),
         _NPROC,
-        _CONN,
-        _CKOUT,
+        *_NOW,
         *_PEAKS,
         _PER_SECOND,
-        _STALE,
-        _STALE_SECONDS,
+        *_UNHEARD,
         Field("programs", _COUNT, "PROGRAMS", "in a tree, programs of the host"),
-        Field("gone_seconds", _SECONDS, "GONE", "since its last process ended"),
-        _ALERT,
-        _REASON,
+        _GONE,
+        *_JUDGED,
         Field("pool_size", _COUNT, "SIZE", "pool_size, if all pools agree"),
         Field("max_overflow", _COUNT, "OVER", "max_overflow, if all pools agree"),
         Field("capacity", _COUNT, "CAP", "most checkouts that all its pools allow"),
-        _POOL_WORST,
-        _FULL,
-        _WAITING,
-        _WAIT_FOR,
-        _WAIT_P99,
-        _OLDEST,
-        _TXN,
-        _TIMEOUTS,
-        _TIMEOUTS_PER_MINUTE,
-        _INVALIDATIONS_PER_SECOND,
-        _CONNECTS_PER_SECOND,
-        _LEAKS,
-        *_TOTALS,
+        *_FLOW,
         _HISTORY,
     ),
     key=("hostname", "progname"),
@@ -215,28 +250,13 @@ _HOSTS = View(
         _HOST,
         Field("programs", _COUNT, "PROGRAMS", "programs with a process running"),
         _NPROC,
-        _CONN,
-        _CKOUT,
+        *_NOW,
         _PER_SECOND,
-        _STALE,
-        _STALE_SECONDS,
-        Field("gone_seconds", _SECONDS, "GONE", "since its last process ended"),
-        _ALERT,
-        _REASON,
+        *_UNHEARD,
+        _GONE,
+        *_JUDGED,
         Field("capacity", _COUNT, "CAP", "most checkouts that all pools allow"),
-        _POOL_WORST,
-        _FULL,
-        _WAITING,
-        _WAIT_FOR,
-        _WAIT_P99,
-        _OLDEST,
-        _TXN,
-        _TIMEOUTS,
-        _TIMEOUTS_PER_MINUTE,
-        _INVALIDATIONS_PER_SECOND,
-        _CONNECTS_PER_SECOND,
-        _LEAKS,
-        *_TOTALS,
+        *_FLOW,
     ),
     key=("hostname",),
     order=("hostname",),
@@ -245,29 +265,22 @@ _HOSTS = View(
 _PROCESSES = View(
     PROCESSES,
     (
-        _HOST,
-        _PROGRAM,
-        _PID,
-        _PROCESS,
+        *_OF_PROCESS,
         _NODE_OF,
         Field("up_seconds", _SECONDS, "UP", "since connmon began in the process"),
         Field("heard_seconds", _SECONDS, "HEARD", "since its last report"),
         Field("pools", _COUNT, "POOLS", "pools of the process"),
-        _CONN,
-        _CKOUT,
+        *_NOW,
         *_OWN_PEAKS,
         _PER_SECOND,
         _STALE_SECONDS,
-        _ALERT,
-        _REASON,
+        *_JUDGED,
         Field("capacity", _COUNT, "CAP", "most checkouts that its pools allow"),
         _POOL_WORST,
         Field("full", _COUNT, "FULL", "pools that are full"),
-        _WAITING,
-        _WAIT_FOR,
+        *_WAITS,
         _WAIT_P99_OF_ALL,
-        _OLDEST,
-        _TXN,
+        *_LONGEST,
         _TIMEOUTS,
         _LEAKS,
         *_TOTALS,
@@ -279,30 +292,21 @@ _PROCESSES = View(
 _POOLS = View(
     POOLS,
     (
-        _HOST,
-        _PROGRAM,
-        _PID,
-        _PROCESS,
-        _POOL_ID,
-        _POOL_NAME,
+        *_OF_POOL,
         Field("kind", _TEXT, "CLASS", "class of the pool"),
         Field("pool_size", _COUNT, "SIZE", "pool_size"),
         Field("max_overflow", _COUNT, "OVER", "max_overflow; unknown if unbounded"),
         Field("timeout_seconds", _SECONDS, "TIMEOUT", "longest wait for a connection"),
         Field("recycle_seconds", _SECONDS, "RECYCLE", "age at which one is replaced"),
         Field("pre_ping", _FLAG, "PING", "whether each is tried before use"),
-        _CONN,
-        _CKOUT,
+        *_NOW,
         *_OWN_PEAKS,
         _STALE_SECONDS,
-        _ALERT,
-        _REASON,
+        *_JUDGED,
         Field("pool_used", _RATIO, "POOL", "checked out of pool_size + max_overflow"),
-        _WAITING,
-        _WAIT_FOR,
+        *_WAITS,
         _WAIT_P99_OF_ALL,
-        _OLDEST,
-        _TXN,
+        *_LONGEST,
         Field("hold_p50_seconds", _SECONDS, "HOLD50", "median of ended checkouts"),
         Field("hold_p99_seconds", _SECONDS, "HOLD99", "99th percentile of them"),
         Field("connect_p99_seconds", _SECONDS, "NEW99", "99th percentile to connect"),
@@ -315,12 +319,7 @@ _POOLS = View(
 )
 
 _CONNECTION_FIELDS = (
-    _HOST,
-    _PROGRAM,
-    _PID,
-    _PROCESS,
-    _POOL_ID,
-    _POOL_NAME,
+    *_OF_POOL,
     Field("connection", _COUNT, "#", "number of the connection within its process"),
     Field("server_session", _COUNT, "SESSION", "the server's id of the session"),
     Field("address", _TEXT, "ADDRESS", "where the server sees it come from"),
@@ -330,8 +329,7 @@ _CONNECTION_FIELDS = (
     Field("idle_seconds", _SECONDS, "IDLE", "since it was last returned"),
     Field("age_seconds", _SECONDS, "AGE", "since it was opened"),
     Field("uses", _COUNT, "USES", "times it was checked out"),
-    _ALERT,
-    _REASON,
+    *_JUDGED,
     _STALE_SECONDS,
     Field("owner", _TEXT, "THREAD", "thread or task that took it"),
     Field("tag", _TEXT, "TAG", "what the application called its work"),
@@ -400,10 +398,7 @@ _TIMED_OUT = View(
     TIMEOUTS,
     (
         Field("age_seconds", _SECONDS, "AGE", "how long ago it timed out"),
-        _HOST,
-        _PROGRAM,
-        _PID,
-        _PROCESS,
+        *_OF_PROCESS,
         Field("number", _COUNT, "NUMBER", "its number among those of the process"),
         _POOL_ID,
         _POOL_NAME,

@@ -334,7 +334,7 @@ def connections(view: str = CONNECTIONS) -> list[Row]:
             "age_seconds": 9000.0,
             "uses": 55088 - number,
             "alert": "warn" if warn else "ok",
-            "reason": "oldest checkout 38s" if warn else "",
+            "reason": "out for 38s" if warn else "",
             "stale_seconds": 11.04 if number == 5 else None,
             "owner": f"worker-{number + 1}" if out else None,
             "site": "nova/db/sqlalchemy/api.py:412 instance_get_all" if out else None,

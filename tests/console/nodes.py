@@ -66,6 +66,10 @@ class Eye:
         """Remember what was refused."""
         self.told.append(f"refused {number}: {reason}")
 
+    def warned(self, text: str) -> None:
+        """Remember it."""
+        self.told.append(f"warned {text}")
+
     def noted(self, text: str) -> None:
         """Remember it."""
         self.told.append(f"noted {text}")

@@ -109,6 +109,13 @@ class IdentityTests(SynchronousTestCase):
         ):
             self.assertTrue(self.first(shown, 80).endswith(f" {word}"), word)
 
+    def test_no_delay_of_a_recording(self) -> None:
+        """Its pictures come as they were recorded, whatever the delay."""
+        shown = replace(LIVE, state=State.REPLAY)
+        for cells in range(5, 160):
+            self.assertNotIn("1s 14:02:31", self.first(shown, cells))
+        self.assertTrue(self.first(shown, 80).endswith("  14:02:31  REPLAY"))
+
     def test_freshness_comes_last(self) -> None:
         """In the narrowest window there is the word, and nothing else is cut before."""
         for cells in range(5, 100):

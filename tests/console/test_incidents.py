@@ -37,6 +37,11 @@ class OptionTests(SynchronousTestCase):
                 Query(TIMEOUTS, where=("prog:pay",), limit=WHOLE),
                 "text",
             ),
+            (
+                ["--filter", "-prog:pay", "--last"],
+                Query(TIMEOUTS, where=("-prog:pay",), limit=1),
+                "text",
+            ),
         ):
             nodes, *rest = parse(["-H", "10.0.0.1", *argv], "connmon timeouts")
             self.assertEqual([query, form], rest)

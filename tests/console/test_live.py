@@ -535,10 +535,12 @@ class FindTests(LiveTestCase):
         self.assertIn("p0003", self.selected)
 
     def test_nowhere(self) -> None:
-        """That is said, and the cursor stays."""
+        """That is said, and the cursor stays; nor do the rows move meanwhile."""
+        seen = self.terminal.drawn[4:-1]
         self.search("nosuch")
         self.feed()
         self.assertEqual("not found", self.notice())
+        self.assertEqual(seen, self.terminal.drawn[4:-1])
         self.rest()
         self.assertEqual("", self.source.query.find)
         self.feed()
@@ -721,6 +723,14 @@ class LinkTests(LiveTestCase):
         self.feed()
         self.live.refused("no field 'ckout' of programs", 2)
         self.assertIn("nova-api", self.terminal.text)
+
+    def test_a_recording_that_lacks_rows(self) -> None:
+        """It is said, and stands in the log."""
+        self.feed()
+        self.live.warned("recorded are only 2 of 7 pools")
+        self.assertEqual("recorded are only 2 of 7 pools", self.notice())
+        self.press("L")
+        self.assertIn("recorded are only 2 of 7 pools", self.terminal.text)
 
     def test_a_recording_that_breaks_off(self) -> None:
         """It is said, and the screen goes on."""

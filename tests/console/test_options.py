@@ -180,6 +180,15 @@ class RowsTests(OptionsTestCase):
         self.assertEqual(("!nova",), self.parse("--filter", "!nova").query.where)
         self.assertEqual(("-nova",), self.parse("--filter=-nova").query.where)
 
+    def test_a_filter_that_negates(self) -> None:
+        """A minus does not make another option of a term."""
+        for text in ("-nova", "-b", "-progname:nova ckout>3"):
+            wanted = self.parse("-b", "--filter", text, "-N", "1")
+            self.assertEqual(
+                ((text,), "text", 1),
+                (wanted.query.where, wanted.form, wanted.iterations),
+            )
+
     def test_no_filter(self) -> None:
         """An empty one, as of a variable that is not set, is none."""
         for text in ("", "  ", "\t"):
@@ -200,6 +209,9 @@ class RowsTests(OptionsTestCase):
             ("CKOUT/s", "-ckoutpersec"),
             ("-Wp99", "wait_p99_seconds"),
             ("pool_worst", "-pool_worst"),
+            ("-oldest_s", "oldest_seconds"),
+            ("+PROGN", "-progname"),
+            ("last 60s", "history"),
         ):
             for argv in (["-o", text], ["--sort", text], [f"--sort={text}"]):
                 wanted = self.parse(*argv)
@@ -388,6 +400,14 @@ class MistakeTests(OptionsTestCase):
             names = ", ".join(each.name for each in VIEWS[PROGRAMS].fields)
             self.assertTrue(said.endswith(f"programs, expected one of {names}"), said)
 
+    def test_an_order_by_several(self) -> None:
+        """A beginning of several names is refused, and they are listed."""
+        self.assertEqual(
+            "connmon: error: argument -o/--sort: several fields begin with 'maxc' "
+            "in programs, expected one of maxconn, maxckout",
+            self.complaint("-H", "h", "-o", "-maxc"),
+        )
+
     def test_no_order(self) -> None:
         """An option that follows is not taken for it."""
         for argv in (["-o"], ["-o", "--json"], ["--sort", "--json"]):
@@ -397,11 +417,14 @@ class MistakeTests(OptionsTestCase):
             )
 
     def test_only_dashes(self) -> None:
-        """Whatever becomes of them, it is status 2 and a line with the option."""
-        for name in ("sort", "filter", "host", "node", "service", "config", "delay"):
-            self.assertIn(f"--{name}: ", self.complaint(f"--{name}=--"))
-        for name in ("record", "replay", "at", "speed", "view", "color", "width"):
-            self.assertIn(f"--{name}: ", self.complaint("-H", "h", f"--{name}=--"))
+        """As the value of what is no name of the user's own.
+
+        A file may be called so; whether argparse takes it depends on the Python.
+        """
+        of_numbers = ("delay", "speed", "at", "width")
+        for name in ("host", "sort", "filter", "view", "color", *of_numbers):
+            said = self.complaint("-H", "h", f"--{name}=--")
+            self.assertIn(f"--{name}: ", said)
 
     def test_a_bad_colour(self) -> None:
         """Those there are are named."""

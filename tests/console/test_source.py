@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,17 @@ class PastTests(SynchronousTestCase):
         self.past.show(self.eye, ORIGIN, 1.0)
         self.assertEqual([], self.eye.seen)
 
+    def test_rows_left_out(self) -> None:
+        """That a node could not send all of them at once is told once."""
+        first, *rest = PICTURE
+        self.past.take((replace(first, rows=first.rows[:2], count=7), *rest))
+        self.past.ask((Query(),))
+        for at in (1.0, 2.0):
+            self.past.show(self.eye, ORIGIN, at)
+        said = f"recorded are only 2 of 7 {PROGRAMS}, a node sends no more at once"
+        self.assertEqual([f"warned {said}"], self.eye.told)
+        self.assertEqual(2, len(self.eye.seen))
+
     def test_what_cannot_be_asked(self) -> None:
         """It is refused, as a node would."""
         self.past.take(PICTURE)
@@ -185,6 +197,7 @@ class TapedTests(SynchronousTestCase):
         self.taped.trying(HERE, 0.5)
         self.taped.lost(LOST)
         self.taped.noted("something")
+        self.taped.warned("something else")
         self.taped.refused("no view 'hosts'", 101)
         self.assertTrue(self.taped.exhausted((LOST,)))
         self.eye.patience = 0
@@ -194,6 +207,7 @@ class TapedTests(SynchronousTestCase):
             [
                 f"lost {LOST}",
                 "noted something",
+                "warned something else",
                 "refused 1: no view 'hosts'",
                 f"tried {LOST}",
                 f"tried {LOST}",

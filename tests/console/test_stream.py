@@ -164,6 +164,16 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(2, self.out.getvalue().count("\n"))
         self.assertEqual([1], self.statuses)
 
+    def test_a_recording_that_lacks_rows(self) -> None:
+        """It is said, and is no failure."""
+        stream = self.stream(1)
+        stream.warned("recorded are only 2 of 7 pools")
+        self.show(stream)
+        self.assertEqual(
+            "connmon: recorded are only 2 of 7 pools\n", self.err.getvalue()
+        )
+        self.assertEqual([0], self.statuses)
+
     def test_a_reader_that_left_is_no_error(self) -> None:
         """``connmon --json | head -1`` ends without a word."""
         read, write = os.pipe()

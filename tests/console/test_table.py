@@ -263,6 +263,18 @@ class ProgramTests(SynchronousTestCase):
         frame = a_frame(PROGRAMS, [a_program(program="keystone-wsgi-public-long")])
         self.assertIn(" keystone…lic-long ", plain(seen(frame).lines)[0])
 
+    def test_lines_of_the_application_are_cut_at_their_beginning(self) -> None:
+        """At any width the number and the function are seen, in plain text, too."""
+        site = "nova/db/sqlalchemy/api.py:412 instance_get_all"
+        frame = FRAMES[CHECKOUTS]
+        for room in range(60, 200):
+            shown = plain(seen(frame, room=room).lines)
+            written = plain(text_lines(frame, room, Choices(), UNICODE))[1:]
+            for line in (shown[0], written[2]):
+                _, cut, end = line.rstrip().rpartition("…")
+                self.assertTrue(site in line or (cut and site.endswith(end)), line)
+                self.assertIn("instance_get_all", line)
+
     def test_short_names(self) -> None:
         """Hosts are cut at their first dot if wanted, addresses never."""
         short = Choices(short_names=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from wcwidth import wcwidth
 
-from connmon.console.text import ASCII, UNICODE, clean, fit, width
+from connmon.console.text import ASCII, UNICODE, Cut, clean, fit, width
 from tests.console.fakes import NASTY
 
 QUICK = settings(deadline=None, max_examples=200, database=None)
@@ -116,17 +116,25 @@ class FitTests(SynchronousTestCase):
 
     def test_cut_in_the_middle(self) -> None:
         """A name keeps its beginning and its end."""
-        self.assertEqual("key…lic", fit("keystone-wsgi-public", 7, middle=True))
-        self.assertEqual("keys…lic", fit("keystone-wsgi-public", 8, middle=True))
+        self.assertEqual("key…lic", fit("keystone-wsgi-public", 7, cut=Cut.MIDDLE))
+        self.assertEqual("keys…lic", fit("keystone-wsgi-public", 8, cut=Cut.MIDDLE))
+
+    def test_cut_at_the_beginning(self) -> None:
+        """A line of the application keeps its number and its function."""
+        site = "nova/db/api.py:412 get_all"
+        self.assertEqual("….py:412 get_all", fit(site, 16, cut=Cut.BEGINNING))
+        self.assertEqual("~_all", fit(site, 5, cut=Cut.BEGINNING, glyphs=ASCII))
+        self.assertEqual("…", fit(site, 1, cut=Cut.BEGINNING))
 
     def test_no_half_characters(self) -> None:
         """Where half of a wide character would remain there is a blank."""
+        self.assertEqual("…語 ", fit("日本語", 4, cut=Cut.BEGINNING))
         self.assertEqual("日… ", fit("日本語", 4))
-        self.assertEqual("日…語", fit("日本語本語", 5, middle=True))
+        self.assertEqual("日…語", fit("日本語本語", 5, cut=Cut.MIDDLE))
 
     def test_marks_stay_with_their_character(self) -> None:
         """A cut never moves an accent to another character."""
-        self.assertEqual("a\u0301…e\u0301", fit("a\u0301bcde\u0301", 3, middle=True))
+        self.assertEqual("a\u0301…e\u0301", fit("a\u0301bcde\u0301", 3, cut=Cut.MIDDLE))
 
     def test_no_room(self) -> None:
         """In no cells there is no text."""
@@ -135,7 +143,7 @@ class FitTests(SynchronousTestCase):
         self.assertEqual("…", fit("abc", 1))
 
     @QUICK
-    @given(NASTY, st.integers(0, 40), st.booleans(), st.booleans())
-    def test_exact(self, name: str, cells: int, right: bool, middle: bool) -> None:
+    @given(NASTY, st.integers(0, 40), st.booleans(), st.sampled_from(Cut))
+    def test_exact(self, name: str, cells: int, right: bool, cut: Cut) -> None:
         """Any name fills any number of cells exactly."""
-        self.assertEqual(cells, width(fit(clean(name), cells, right, middle)))
+        self.assertEqual(cells, width(fit(clean(name), cells, right, cut)))

@@ -300,6 +300,13 @@ class NameTests(FilterTests):
         for text in ("10.0.0.5:5432", "a!b=c", "nova->x", "stale_for>1", "x<1"):
             self.assertRaises(QueryError, parse, text, VIEWS[PROGRAMS])
 
+    def test_headings(self) -> None:
+        """One of several words is none here, as its words would be terms."""
+        self.assertEqual({"oldest_seconds"}, parse("OLDEST>1", VIEWS[PROGRAMS]).fields)
+        self.assertIsNotNone(VIEWS[PROGRAMS].field("WAIT FOR"))
+        self.assertRaises(QueryError, parse, "WAIT FOR>1", VIEWS[PROGRAMS])
+        self.assertRaises(QueryError, parse, '"WAIT FOR">1', VIEWS[PROGRAMS])
+
     def test_all_known(self) -> None:
         """A view of few fields has them all listed."""
         view = View("small", VIEWS[EVENTS].fields[:2], (), ())

@@ -18,6 +18,7 @@ from connmon.views.schema import (
     TIMEOUTS,
     VIEWS,
     Kind,
+    turned,
 )
 
 
@@ -94,6 +95,38 @@ class SchemaTests(SynchronousTestCase):
         """It is none, not the nearest."""
         for name in ("", "con", "conn ", "-conn", "CONN%"):
             self.assertIsNone(VIEWS[PROGRAMS].field(name))
+
+    def test_what_is_meant(self) -> None:
+        """A name or heading is one field; else it is all whose names begin so."""
+        view = VIEWS[PROGRAMS]
+        for typed, names in (
+            ("conn", ["conn"]),
+            ("CONNECTS", ["connects"]),
+            ("Last 60s", ["history"]),
+            ("Oldest_s", ["oldest_seconds"]),
+            ("max", ["maxnproc", "maxconn", "maxckout", "max_overflow"]),
+            ("last", []),
+            ("-conn", []),
+            ("", []),
+        ):
+            self.assertEqual(names, [each.name for each in view.meant(typed)], typed)
+
+    def test_what_to_sort_by(self) -> None:
+        """The view's own order breaks ties, and is turned round as a whole."""
+        for name, sort, order in (
+            (PROGRAMS, "", "hostname progname"),
+            (PROGRAMS, "-ckout", "-ckout hostname progname"),
+            (PROGRAMS, "-hostname", "-hostname -progname"),
+            (EVENTS, "-age_seconds", "-age_seconds"),
+            (TIMEOUTS, "-age_seconds", "-age_seconds -process -number"),
+            (NODES, "", ""),
+            (NODES, "-node", "-node"),
+        ):
+            self.assertEqual(order, " ".join(VIEWS[name].ordering(sort)), sort)
+        for view in VIEWS.values():
+            if view.order:
+                back = view.ordering(turned(view.order[0]))
+                self.assertEqual(view.order, tuple(map(turned, back)))
 
     def test_where_a_field_is(self) -> None:
         """Its index is its place in a row."""
