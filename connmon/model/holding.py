@@ -16,6 +16,12 @@ from connmon.model.records import Holder, Incident, InLine, PoolFacts
 Owner = int | str
 """A thread by its number, or a task by its name."""
 
+KEPT = 20
+"""How many incidents a process keeps while it cannot tell of them."""
+
+REPEATED = 5
+"""How many of a process's last incidents are told again with all it has."""
+
 LISTED = 100
 """How many holders, and how many waiters, are told of at most."""
 

@@ -24,20 +24,27 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from connmon.model.backlog import Backlog
 from connmon.model.connection import CLOSED, Connection
-from connmon.model.holding import LISTED, Instant, Owner
-from connmon.model.incidents import Incidents
+from connmon.model.holding import KEPT, LISTED, REPEATED, Instant, Owner
+from connmon.model.notices import Noted, notices
 from connmon.model.pool import Pool
 from connmon.model.presence import Presence
 from connmon.model.records import (
     DETACHED,
+    LEAKS,
     OUT,
     Counters,
+    Incident,
     Maxima,
+    Notice,
     PoolFacts,
     Report,
     WaiterRecord,
 )
+
+ENGINE_SITES = 20
+"""Of how many lines of the application it is told how many engines they made."""
 
 
 def _undescribed(site: Any) -> str:
@@ -77,7 +84,9 @@ class Ledger:
         self._pools: dict[object, Pool] = {}
         self._stirred: set[Pool] = set()
         self._closed: deque[Connection] = deque()
-        self._incidents = Incidents()
+        self._incidents: Backlog[Instant, Incident] = Backlog(KEPT, REPEATED)
+        self._notices = notices()
+        self._engines: dict[object, int] = {}
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
@@ -180,6 +189,42 @@ class Ledger:
         if self._watched:
             self._incidents.add(instant)
 
+    def noticed(
+        self, connection: Connection, kind: str, now: float, seconds: float
+    ) -> None:
+        """Something happened to a connection that should not; any thread.
+
+        It is counted if it is a leak, and kept until it is told. ``seconds`` is for how
+        long the connection had been out, or idle.
+        """
+        pool = connection.pool
+        pool.leaks += kind in LEAKS
+        if self._watched:
+            self._notices.add(
+                Noted(
+                    pool.id,
+                    now,
+                    kind,
+                    connection.id,
+                    seconds,
+                    self.owner_name(connection.owner),
+                    connection.site,
+                    connection.session,
+                    connection.address,
+                    connection.tag,
+                )
+            )
+        pool.stir()
+
+    def engine_made(self, site: object) -> None:
+        """An engine was made there. The thread that did, not often.
+
+        Of very many places all but the first are told as one that is not known.
+        """
+        if site not in self._engines and len(self._engines) >= ENGINE_SITES:
+            site = None
+        self._engines[site] = self._engines.get(site, 0) + 1
+
     @property
     def incidents_dropped(self) -> int:
         """How many incidents were not told of because there were too many."""
@@ -196,6 +241,7 @@ class Ledger:
         self._closed.clear()
         self._stirred.clear()
         self._incidents.clear()
+        self._notices.clear()
         for pool in list(self._pools.values()):
             pool.quiet = True
 
@@ -232,7 +278,8 @@ class Ledger:
             base=sequence - 1,
             closed=tuple(closed),
             dropped=tuple(dropped),
-            incidents=self._incidents.take(self.site_name),
+            incidents=self._incidents.take(self._incident),
+            notices=self._notices.take(self._notice),
         )
 
     def whole(self, sequence: int, clock: float, span: float) -> Report:
@@ -240,9 +287,12 @@ class Ledger:
         self._fold()
         connections = list(self._present.open)
         report = self._report(sequence, clock, span, self.pools(), connections)
-        earlier = self._incidents.last()
-        new = self._incidents.take(self.site_name)
-        return replace(report, incidents=earlier + new)
+        incidents, notices = self._incidents.last(), self._notices.last()
+        return replace(
+            report,
+            incidents=incidents + self._incidents.take(self._incident),
+            notices=notices + self._notices.take(self._notice),
+        )
 
     def fold(self) -> None:
         """Keep the books without telling anyone: bounds memory while no node listens.
@@ -326,4 +376,16 @@ class Ledger:
             began=self._began,
             waiting=waiting,
             waiters=waiters,
+            engines=self._made(),
         )
+
+    def _incident(self, instant: Instant, number: int) -> Incident:
+        return instant.incident(number, self.site_name)
+
+    def _notice(self, noted: Noted, number: int) -> Notice:
+        return noted.notice(number, self.site_name)
+
+    def _made(self) -> tuple[tuple[str, int], ...]:
+        """How many engines were made where, most first."""
+        made = sorted(self._engines.copy().items(), key=lambda each: -each[1])
+        return tuple((self.site_name(site), times) for site, times in made)

@@ -50,6 +50,7 @@ class Pool(Presence):
         "id",
         "invalidations",
         "key",
+        "leaks",
         "ledger",
         "lost",
         "quiet",
@@ -93,6 +94,8 @@ class Pool(Presence):
         #: Waits that are over, however they ended.
         self.waits = Durations()
         self.timeouts = 0
+        #: Connections that were certainly not returned by who took them.
+        self.leaks = 0
         #: When the last incident was noted.
         self._noted = float("-inf")
         # Kept by the reporting thread.
@@ -219,6 +222,7 @@ class Pool(Presence):
             rollbacks=self.rollbacks,
             waits=sum(self.waits.counts),
             timeouts=self.timeouts,
+            leaks=self.leaks,
         )
 
     def record(self) -> PoolRecord:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from connmon.model import figures
 from connmon.model.figures import Figures
 from connmon.model.histogram import BUCKETS, Histogram
-from connmon.model.holding import LISTED
-from connmon.model.incidents import REPEATED
+from connmon.model.holding import LISTED, REPEATED
 from connmon.model.lately import Lately, Waited
+from connmon.model.notices import REPEATED as NOTICES
 from connmon.model.rate import Rate
 from connmon.model.records import (
     LIVE,
@@ -18,6 +20,7 @@ from connmon.model.records import (
     Identity,
     Incident,
     Maxima,
+    Notice,
     PoolFacts,
     PoolRecord,
     Report,
@@ -31,13 +34,17 @@ _NOTHING = PoolRecord(
 )
 
 
+_Numbered = TypeVar("_Numbered", bound=Incident | Notice)
+
+
 class Process:
     """One process's record. ``clock`` is its own clock's reading at its last word.
 
     ``heard`` is when that came, by the node's clock; of a process that is not live, it
     is when its end was noticed. ``rate`` is of its checkouts, as far as they were seen.
     ``waiting`` is how many wait for a connection, ``waiters`` the longest of them.
-    ``incidents`` are its last few, the oldest first; they stay when it is gone.
+    ``incidents`` and ``notices`` are its last few, the oldest first; they stay when it
+    is gone. ``engines`` tells which lines of it made how many engines.
     """
 
     __slots__ = (
@@ -48,11 +55,13 @@ class Process:
         "clock",
         "connections",
         "counters",
+        "engines",
         "heard",
         "home",
         "identity",
         "incidents",
         "maxima",
+        "notices",
         "pools",
         "rate",
         "standing",
@@ -76,6 +85,8 @@ class Process:
         self.waiting = 0
         self.waiters: tuple[WaiterRecord, ...] = ()
         self.incidents: tuple[Incident, ...] = ()
+        self.notices: tuple[Notice, ...] = ()
+        self.engines: tuple[tuple[str, int], ...] = ()
         self.rate: Rate | None = None
         self._figures: Figures | None = None
         #: Of the last minute, by pool; made when there is one.
@@ -173,13 +184,9 @@ class Process:
         self._began = report.began
         self.waiting = report.waiting
         self.waiters = report.waiters[:LISTED]
-        self._remember(report.incidents)
-
-    def _remember(self, incidents: tuple[Incident, ...]) -> None:
-        """Keep the last few incidents there were; what is told anew is better known."""
-        if incidents:
-            known = {each.number: each for each in (*self.incidents, *incidents)}
-            self.incidents = tuple(known[each] for each in sorted(known)[-REPEATED:])
+        self.engines = report.engines
+        self.incidents = _last(self.incidents, report.incidents, REPEATED)
+        self.notices = _last(self.notices, report.notices, NOTICES)
 
     def count(self, grown: Counters | None, span: float, now: float) -> None:
         """Note what happened, for the rate; ``None`` is its first word."""
@@ -207,6 +214,8 @@ class Process:
             waiting=self.waiting,
             waiters=self.waiters,
             incidents=self.incidents,
+            notices=self.notices,
+            engines=self.engines,
         )
 
     def wither(self, standing: Standing, now: float) -> None:
@@ -217,6 +226,7 @@ class Process:
         self.incidents = tuple(
             each._replace(at=each.at - later) for each in self.incidents
         )
+        self.notices = tuple(each._replace(at=each.at - later) for each in self.notices)
         self.heard = now
         self._timeouts.clear()
         self._clear()
@@ -228,3 +238,13 @@ class Process:
         self.checkouts = 0
         self.waiting = 0
         self.waiters = ()
+
+
+def _last(
+    known: tuple[_Numbered, ...], told: tuple[_Numbered, ...], most: int
+) -> tuple[_Numbered, ...]:
+    """The last few of what there was; what is told anew is better known."""
+    if not told:
+        return known
+    numbered = {each.number: each for each in known + told}
+    return tuple(numbered[each] for each in sorted(numbered)[-most:])

@@ -83,7 +83,10 @@ class ConnectionRecord(NamedTuple):
     the line of the application that did, and ``tag`` what that called its work; all are
     empty while it is idle, the last two also where they are not known. ``session`` is
     what the server calls it, and ``address`` where the server sees it come from, as far
-    as the driver tells.
+    as the driver tells. ``transaction`` is since when it has been in a transaction, and
+    ``quiet`` since when nothing was executed in that; ``None`` if it is in none, or one
+    is executing now, or neither is known. ``leak`` says why nobody can return it any
+    more, in a few words, and is empty as long as somebody may.
     """
 
     id: int
@@ -97,6 +100,9 @@ class ConnectionRecord(NamedTuple):
     session: int | None = None
     address: str = ""
     tag: str = ""
+    transaction: float | None = None
+    quiet: float | None = None
+    leak: str = ""
 
 
 class WaiterRecord(NamedTuple):
@@ -124,6 +130,7 @@ class Counters(NamedTuple):
     ``rollbacks`` are counted where that was asked for, else zero. ``waits`` are those
     for a connection that are over and were longer than a millisecond, however they
     ended; ``timeouts`` the checkouts that a pool refused because it had none in time.
+    ``leaks`` are connections that were certainly not returned by who took them.
     """
 
     checkouts: int = 0
@@ -138,6 +145,7 @@ class Counters(NamedTuple):
     rollbacks: int = 0
     waits: int = 0
     timeouts: int = 0
+    leaks: int = 0
 
     def plus(self, other: Counters) -> Counters:
         """The sum, field by field, each from 0 to ``MOST``."""
@@ -177,7 +185,8 @@ class PoolRecord(NamedTuple):
     """One pool: what it is, its totals and maxima, and how long things took.
 
     ``holds`` has the checkouts that have ended, ``creations`` the connections made,
-    ``waits`` those that are counted as such.
+    ``waits`` those that are counted as such. ``closings`` has how many connections were
+    closed for each reason, such as ``overflow`` or ``invalidated: OperationalError``.
     """
 
     id: int
@@ -187,6 +196,7 @@ class PoolRecord(NamedTuple):
     holds: Histogram
     creations: Histogram
     waits: Histogram = Histogram()
+    closings: tuple[tuple[str, int], ...] = ()
 
 
 class Holder(NamedTuple):
@@ -233,6 +243,45 @@ class Incident(NamedTuple):
     waiters: tuple[InLine, ...] = ()
 
 
+#: Returned by the garbage collector: nobody had a reference to it any more.
+COLLECTED = "collected"
+#: The thread or task that had it has ended, and did not return it.
+ABANDONED = "abandoned"
+#: It is gone, and neither its pool nor anybody else had closed it.
+UNCLOSED = "unclosed"
+#: It has been out for longer than ``connmon_slow`` allows. No leak.
+SLOW = "slow"
+#: It was found broken before use, after it had been idle for so long. No leak.
+STALE = "stale"
+#: It was opened by another process, of which this one is a fork. No leak.
+INHERITED = "inherited"
+
+LEAKS = (COLLECTED, ABANDONED, UNCLOSED)
+"""The kinds of notices that are leaks, with proof."""
+
+
+class Notice(NamedTuple):
+    """Something that happened to one connection and should not.
+
+    ``number`` counts the notices of the process, ``at`` is a reading of its clock.
+    ``kind`` is one of those above; a reader may meet others, of a later version.
+    ``seconds`` is for how long it had been out, or idle if ``STALE``. The other words
+    are those of the connection and its holder.
+    """
+
+    number: int
+    pool: int
+    at: float
+    kind: str
+    connection: int
+    seconds: float
+    owner: str
+    site: str = ""
+    session: int | None = None
+    address: str = ""
+    tag: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What changed in a process since the report it builds on, or all of it.
@@ -243,7 +292,9 @@ class Report:
     clock's reading when connmon began in the process, ``None`` if it did not say.
     ``waiting`` is how many wait for a connection now, and ``waiters`` who they are, the
     longest first and at most a hundred: always all, in a delta too. ``incidents`` are
-    new ones; a whole report also has the last few that were told before.
+    new ones; a whole report also has the last few that were told before, and so it is
+    with ``notices``. ``engines`` tells how many engines were made by each line of the
+    application, the most first, since the process began.
     """
 
     sequence: int
@@ -260,6 +311,8 @@ class Report:
     waiting: int = 0
     waiters: tuple[WaiterRecord, ...] = ()
     incidents: tuple[Incident, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    engines: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,28 +4,32 @@
 
     report  [1, sequence, base | nil, clock, span, counters, maxima,
              [pool ...], [connection ...], [closed id ...], [dropped pool id ...],
-             began | nil, waiting, [waiter ...], [incident ...]]
+             began | nil, waiting, [waiter ...], [incident ...], [notice ...],
+             [[site, engines made] ...]]
     counters    [checkouts, checkins, connects, connect failures, closes,
                  invalidations, soft invalidations, resets, commits, rollbacks,
-                 waits, timeouts]
+                 waits, timeouts, leaks]
     maxima      [connections, checkouts]
-    pool        [id, facts, counters, maxima, holds, creations, waits]
+    pool        [id, facts, counters, maxima, holds, creations, waits,
+                 [[reason, connections closed] ...]]
     facts       [name, kind, size | nil, max_overflow | nil, timeout | nil,
                  recycle | nil, pre_ping]
     holds, creations, waits
                 [[count in each bucket of connmon.model.histogram ...], seconds]
     connection  [id, pool id, state, since, opened, uses, owner, site,
-                 session | nil, address, tag]
+                 session | nil, address, tag, transaction | nil, quiet | nil, leak]
     waiter      [pool id, since, owner, site, holds, tag]
     incident    [number, pool id, at, timeouts, facts, victim, held, [holder ...],
                  waiting, [in line ...]]
     holder      [connection id, seconds, owner, site, session | nil, address, tag]
     victim, in line
                 [seconds, owner, site, holds, tag]
+    notice      [number, pool id, at, kind, connection id, seconds, owner, site,
+                 session | nil, address, tag]
 
 What was added later may be missing: of a report from ``began`` on, of counters from
-``waits``, of a pool ``waits``, of a connection from ``site``. ``holds`` of a pool is a
-histogram; of a waiter, whether it has a connection already.
+``waits``, of a pool from ``waits``, of a connection from ``site``. ``holds`` of a pool
+is a histogram; of a waiter, whether it has a connection already.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ from connmon.model.records import (
     Incident,
     InLine,
     Maxima,
+    Notice,
     PoolFacts,
     PoolRecord,
     Report,
@@ -82,6 +87,8 @@ def encode_report(report: Report) -> bytes:
             report.waiting,
             report.waiters,
             report.incidents,
+            report.notices,
+            report.engines,
         ]
     )
 
@@ -89,7 +96,9 @@ def encode_report(report: Report) -> bytes:
 def decode_report(payload: bytes) -> Report:
     """A payload as a report, or ``ProtocolError``."""
     fields = unpack(payload, 11)
-    began, waiting, waiters, incidents = _with(fields[11:], _UNSAID_OF_REPORT)
+    began, waiting, waiters, incidents, notices, engines = _with(
+        fields[11:], _UNSAID_OF_REPORT
+    )
     return Report(
         sequence=count(fields[1]),
         base=optional_count(fields[2]),
@@ -105,14 +114,16 @@ def decode_report(payload: bytes) -> Report:
         waiting=count(waiting),
         waiters=tuple(_waiter(each) for each in array(waiters)),
         incidents=tuple(_incident(each) for each in array(incidents)),
+        notices=tuple(_notice(each) for each in array(notices)),
+        engines=tuple(_tally(each, TEXT_LIMIT) for each in array(engines)),
     )
 
 
 #: What is not said by processes that know less, from the first such field on.
-_UNSAID_OF_REPORT = (None, 0, (), ())
-_UNSAID_OF_POOL = (Histogram(),)
-_UNSAID_OF_CONNECTION = ("", None, "", "")
-_UNSAID_OF_COUNTERS = (0, 0)
+_UNSAID_OF_REPORT = (None, 0, (), (), (), ())
+_UNSAID_OF_POOL = (Histogram(), ())
+_UNSAID_OF_CONNECTION = ("", None, "", "", None, None, "")
+_UNSAID_OF_COUNTERS = (0, 0, 0)
 
 
 def _brief(
@@ -137,6 +148,9 @@ def _pool(value: Any) -> PoolRecord:
         _histogram(fields[4]),
         _histogram(fields[5]),
         _histogram(fields[6]) if len(fields) > 6 else Histogram(),
+        tuple(_tally(each, NAME_LIMIT) for each in array(fields[7]))
+        if len(fields) > 7
+        else (),
     )
 
 
@@ -166,7 +180,9 @@ def _connection(value: Any) -> ConnectionRecord:
     state = count(fields[2])
     if state not in STATES:
         raise ProtocolError(f"a connection in state {state}")
-    site, session, address, tag = _with(fields[7:], _UNSAID_OF_CONNECTION)
+    site, session, address, tag, transaction, quiet, leak = _with(
+        fields[7:], _UNSAID_OF_CONNECTION
+    )
     return ConnectionRecord(
         count(fields[0]),
         count(fields[1]),
@@ -179,6 +195,9 @@ def _connection(value: Any) -> ConnectionRecord:
         optional_count(session),
         text(address, NAME_LIMIT),
         text(tag, NAME_LIMIT),
+        optional_number(transaction),
+        optional_number(quiet),
+        text(leak, NAME_LIMIT),
     )
 
 
@@ -232,6 +251,28 @@ def _in_line(value: Any) -> InLine:
         flag(fields[3]),
         text(fields[4], NAME_LIMIT),
     )
+
+
+def _notice(value: Any) -> Notice:
+    fields = array(value, 11)
+    return Notice(
+        count(fields[0]),
+        count(fields[1]),
+        number(fields[2]),
+        text(fields[3], NAME_LIMIT),
+        count(fields[4]),
+        duration(fields[5]),
+        text(fields[6], NAME_LIMIT),
+        text(fields[7], TEXT_LIMIT),
+        optional_count(fields[8]),
+        text(fields[9], NAME_LIMIT),
+        text(fields[10], NAME_LIMIT),
+    )
+
+
+def _tally(value: Any, limit: int) -> tuple[str, int]:
+    what, how_many = array(value, 2)[:2]
+    return text(what, limit), count(how_many)
 
 
 _COUNTERS = len(Counters._fields)

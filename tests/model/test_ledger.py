@@ -19,17 +19,21 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.model.connection import Connection
-from connmon.model.holding import LISTED, Waiter
-from connmon.model.incidents import KEPT, REPEATED
-from connmon.model.ledger import Ledger
+from connmon.model.holding import KEPT, LISTED, REPEATED, Waiter
+from connmon.model.ledger import ENGINE_SITES, Ledger
+from connmon.model.notices import KEPT as NOTICES_KEPT
+from connmon.model.notices import REPEATED as NOTICES_REPEATED
 from connmon.model.pool import Pool
 from connmon.model.records import (
+    COLLECTED,
     DETACHED,
     IDLE,
     OUT,
+    SLOW,
     Counters,
     InLine,
     Maxima,
+    Notice,
     PoolFacts,
     Report,
 )
@@ -271,6 +275,40 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.unwatch()
         self.pool.timed_out(Waiter("me", 0.0), 10_000.0)
         self.assertEqual((), self.ledger.collect(3, 1000.0, 0.0).incidents)
+
+    def test_notices(self) -> None:
+        """Each is told once, numbered; the last few again with all there is."""
+        connection = self.ledger.opened(self.pool, 0.0)
+        take(connection, 1.0, "t1")
+        for number in range(NOTICES_KEPT + 2):
+            self.ledger.noticed(connection, SLOW, 10.0 + number, 9.0 + number)
+        self.ledger.noticed(connection, COLLECTED, 100.0, -1.0)
+        self.assertEqual(1, self.pool.leaks)
+        report = self.ledger.collect(1, 1000.0, 0.0)
+        self.assertEqual(NOTICES_KEPT, len(report.notices))
+        self.assertEqual(
+            Notice(NOTICES_KEPT, 1, 100.0, COLLECTED, 1, 0.0, "t1"), report.notices[-1]
+        )
+        self.assertEqual(1, report.counters.leaks)
+        self.assertEqual((), self.ledger.collect(2, 1000.0, 0.0).notices)
+        again = self.ledger.whole(3, 1000.0, 0.0)
+        self.assertEqual(report.notices[-NOTICES_REPEATED:], again.notices)
+        self.ledger.unwatch()
+        self.ledger.noticed(connection, COLLECTED, 101.0, 1.0)
+        self.assertEqual((), self.ledger.collect(4, 1000.0, 0.0).notices)
+
+    def test_engines_made(self) -> None:
+        """By the place that made them, the most first; of few places."""
+        for site in ("b.py:2 g", "a.py:1 f", "a.py:1 f", None):
+            self.ledger.engine_made(site)
+        told = self.ledger.collect(1, 1000.0, 0.0).engines
+        self.assertEqual((("a.py:1 f", 2), ("b.py:2 g", 1), ("", 1)), told)
+        for number in range(100):
+            self.ledger.engine_made(f"c.py:{number} h")
+        told = self.ledger.collect(2, 1000.0, 0.0).engines
+        self.assertEqual(ENGINE_SITES, len(told))
+        self.assertEqual(104, sum(times for _, times in told))
+        self.assertEqual("", told[0][0])
 
     @skipIf(
         platform.python_implementation() == "PyPy",

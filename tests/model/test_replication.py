@@ -50,8 +50,7 @@ from connmon.model.board import Board, Verdict
 from connmon.model.connection import Connection
 from connmon.model.exchange import Alive, Digest, Listener, SumsTold, Versions
 from connmon.model.figures import of_process, of_several
-from connmon.model.holding import Waiter
-from connmon.model.incidents import REPEATED
+from connmon.model.holding import REPEATED, Waiter
 from connmon.model.journal import Journal
 from connmon.model.ledger import Ledger
 from connmon.model.records import (

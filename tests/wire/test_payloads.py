@@ -24,6 +24,7 @@ from connmon.model.records import (
     Incident,
     InLine,
     Maxima,
+    Notice,
     PoolFacts,
     PoolRecord,
     Record,
@@ -56,7 +57,10 @@ FACTS = st.builds(
     st.booleans(),
 )
 MAXIMA = st.builds(Maxima, COUNTS, COUNTS)
-POOLS = st.builds(PoolRecord, COUNTS, FACTS, COUNTERS, MAXIMA, *[HISTOGRAMS] * 3)
+TALLIES = st.lists(st.tuples(NAMES, COUNTS), max_size=3).map(tuple)
+POOLS = st.builds(
+    PoolRecord, COUNTS, FACTS, COUNTERS, MAXIMA, *[HISTOGRAMS] * 3, TALLIES
+)
 CONNECTIONS = st.builds(
     ConnectionRecord,
     COUNTS,
@@ -69,6 +73,9 @@ CONNECTIONS = st.builds(
     NAMES,
     st.none() | COUNTS,
     NAMES,
+    NAMES,
+    st.none() | TIMES,
+    st.none() | TIMES,
     NAMES,
 )
 SPANS = st.floats(0, allow_infinity=False)
@@ -90,6 +97,20 @@ INCIDENTS = st.builds(
     COUNTS,
     st.lists(IN_LINE, max_size=3).map(tuple),
 )
+NOTICES = st.builds(
+    Notice,
+    COUNTS,
+    COUNTS,
+    TIMES,
+    NAMES,
+    COUNTS,
+    SPANS,
+    NAMES,
+    NAMES,
+    st.none() | COUNTS,
+    NAMES,
+    NAMES,
+)
 REPORTS = st.builds(
     Report,
     COUNTS,
@@ -106,6 +127,8 @@ REPORTS = st.builds(
     COUNTS,
     st.lists(WAITERS, max_size=3).map(tuple),
     st.lists(INCIDENTS, max_size=2).map(tuple),
+    st.lists(NOTICES, max_size=3).map(tuple),
+    TALLIES,
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=TEXT_LIMIT)
 REMARKS = st.builds(
@@ -273,9 +296,9 @@ class CodecTests(SynchronousTestCase):
             return
         self.assertEqual(read, decode_report(encode_report(read)))
 
-    @given(REPORTS, st.integers(0, 4))
+    @given(REPORTS, st.integers(0, 6))
     def test_an_older_processs_report(self, report: Report, said: int) -> None:
-        """What it does not say yet, of all four, is as if there were none of it."""
+        """What it does not say yet, of all six, is as if there were none of it."""
         fields = msgpack.unpackb(encode_report(report))
         del fields[11 + said :]
         unsaid: dict[str, Any] = {
@@ -283,6 +306,8 @@ class CodecTests(SynchronousTestCase):
             "waiting": 0,
             "waiters": (),
             "incidents": (),
+            "notices": (),
+            "engines": (),
         }
         expected = replace(report, **dict(list(unsaid.items())[said:]))
         self.assertEqual(expected, decode_report(msgpack.packb(fields)))
@@ -299,13 +324,15 @@ class CodecTests(SynchronousTestCase):
             del pool[6:], pool[2][10:]
         for connection in fields[8]:
             del connection[7:]
-        none: dict[str, Any] = {"waits": 0, "timeouts": 0}
+        none: dict[str, Any] = {"waits": 0, "timeouts": 0, "leaks": 0}
         expected = replace(
             report,
             counters=report.counters._replace(**none),
             pools=tuple(
                 each._replace(
-                    counters=each.counters._replace(**none), waits=Histogram()
+                    counters=each.counters._replace(**none),
+                    waits=Histogram(),
+                    closings=(),
                 )
                 for each in report.pools
             ),
@@ -340,6 +367,7 @@ class CodecTests(SynchronousTestCase):
         arrays = [fields, *fields[5:7], *fields[7], *fields[8], *fields[13]]
         for incident in fields[14]:
             arrays += [incident, incident[5], *incident[7], *incident[9]]
+        arrays += [*fields[15], *fields[16]]
         for each in arrays:
             each.append(more)
         self.assertEqual(report, decode_report(msgpack.packb(fields)))
@@ -367,7 +395,7 @@ class CodecTests(SynchronousTestCase):
         report = Report(0, None, 0.0, 0.0, *none[:2], (pool,), (idle, held))
         fields = msgpack.unpackb(encode_report(report))
         self.assertEqual([6], [len(each) for each in fields[7]])
-        self.assertEqual([7, 11], [len(each) for each in fields[8]])
+        self.assertEqual([7, 14], [len(each) for each in fields[8]])
         self.assertEqual(report, decode_report(encode_report(report)))
 
     def test_a_report_of_twenty_connections_is_small(self) -> None:
