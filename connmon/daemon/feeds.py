@@ -25,8 +25,11 @@ SHARE = 10.0
 MOST_PAUSE = 2.0
 """Seconds that such a pause lasts at most: the console must not take us for lost."""
 
+PRESSED = 2.0
+"""So many times as long as a feed took is the next away, if keys are pressed always."""
+
 CREDIT_SECONDS = 2.0
-"""How much of such pauses changes may cut short, until they are made up for."""
+"""How much of those pauses may be put off: a hand that types now and then has none."""
 
 Made = Callable[[Sequence[Query]], bytes]
 """Makes the payload of a feed."""
@@ -120,7 +123,7 @@ class Subscription:
         busy = now + min(pause, MOST_PAUSE)
         self._due = max(self._due + self._interval, now + self._interval / 2, busy)
         most = now + MOST_PAUSE + CREDIT_SECONDS
-        self._paid = min(max(self._paid, now) + pause, most)
+        self._paid = min(max(self._paid, now) + PRESSED * (now - began), most)
 
     def _shown(self, answer: object) -> None:
         """The last feed was answered: there may be another when it is time."""

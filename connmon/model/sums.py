@@ -14,6 +14,7 @@ from connmon.model.extent import Extent, Peak, Program
 from connmon.model.lately import MINUTE, Waited
 from connmon.model.process import Process
 from connmon.model.records import Counters, Identity
+from connmon.model.roll import Roll
 
 BUCKETS = 16
 """In how many parts the programs' maxima are compared; the service has one more."""
@@ -52,7 +53,9 @@ class Sums:
     def __init__(self, max_programs: int, now: float) -> None:
         """Nothing is live."""
         self.service = Extent(now)
-        self.programs: dict[tuple[str, str], Program] = {}
+        self.programs = Roll()
+        #: All timeouts of the programs that there are.
+        self.timeouts = 0
         self.max_hosts = 0
         self.dropped = 0
         self._hosts: dict[str, int] = {}
@@ -72,7 +75,7 @@ class Sums:
         program = self.programs.get(key)
         if program is None:
             self._make_room()
-            program = self.programs[key] = Program(*key, now)
+            program = self._join(key, now)
         return program
 
     def changed(
@@ -84,6 +87,7 @@ class Sums:
         for extent in (program, self.service):
             extent.shift(*(new - old for new, old in zip(after, before, strict=True)))
         program.changed(process)
+        self.programs.changed(program)
         self._count_host(program.hostname, after[0] - before[0])
         if program.processes:
             program.departed = None
@@ -108,7 +112,7 @@ class Sums:
         program = self.program(process.identity, now)
         counters = process.counters
         news = None if known is None else counters.minus(known)
-        program.totals = program.totals.plus(counters if news is None else news)
+        self._add(program, counters if news is None else news)
         if process.live:
             program.count(news, span, now)
             self.service.count(news, span, now)
@@ -125,6 +129,8 @@ class Sums:
         waits = None if waited is None else waited.waits
         for extent in (self.program(process.identity, now), self.service):
             extent.note_waits(timeouts, waits, now)
+        if timeouts > 0:
+            self.programs.changed(self.program(process.identity, now))
         if waited is not None:
             process.note_waits(waited, now)
 
@@ -184,17 +190,17 @@ class Sums:
             departed = told.departed or 0.0
             if departed > gone_after or len(self.programs) >= self._max_programs:
                 return
-            program = self.programs[key] = Program(*key, now)
+            program = self._join(key, now)
             program.departed = now - departed
             program.earlier = told.earlier
-            program.totals = told.earlier
+            self._add(program, told.earlier)
         elif (
             program.earlier == Counters()
             and told.since - (now - program.since) > YOUNGER_SECONDS
         ):
             # This node started later, and can have forgotten nobody yet.
             program.earlier = told.earlier
-            program.totals = program.totals.plus(told.earlier)
+            self._add(program, told.earlier)
         self.raise_program(program, program.peak.raised(told.peak))
         program.since = min(program.since, now - told.since)
 
@@ -235,9 +241,21 @@ class Sums:
             self._drop(min(departed, key=lambda each: each.departed or 0.0))
             self.dropped += 1
 
+    def _join(self, key: tuple[str, str], now: float) -> Program:
+        program = Program(*key, now)
+        self.programs.join(program)
+        return program
+
     def _drop(self, program: Program) -> None:
         self._mark(program)
-        del self.programs[program.hostname, program.progname]
+        self.timeouts -= program.totals.timeouts
+        self.programs.leave(program)
+
+    def _add(self, program: Program, more: Counters) -> None:
+        """A program's totals have grown by so much."""
+        before = program.totals.timeouts
+        program.totals = program.totals.plus(more)
+        self.timeouts += program.totals.timeouts - before
 
 
 def _is_young(process: Process) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from connmon.errors import QueryError
 from connmon.views import filters
 from connmon.views.alert import RANKS
+from connmon.views.forest import Forest
 from connmon.views.frame import Frame, Head
 from connmon.views.query import Key, Query
 from connmon.views.ranking import Ranking, Step
@@ -136,27 +136,39 @@ def _busy(table: Table) -> Callable[[Any], bool]:
 # In which order.
 
 
-def _arranged(table: Table, query: Query) -> Ranking:
+Arranged = Ranking | Forest
+
+
+def _arranged(table: Table, query: Query) -> Arranged:
     """The rows that are wanted, in the order that is."""
-    ranking = Ranking(_chosen(table, query), _steps(table, query))
+    chosen, steps = _chosen(table, query), _steps(table, query)
     if query.tree and table.parent is not None:
-        return Ranking(_under_parents(table, ranking.part(0, len(ranking))))
-    return ranking
+        return Forest(chosen, steps, table.values["hostname"], table.parent)
+    return Ranking(chosen, steps)
 
 
 def _steps(table: Table, query: Query) -> list[Step]:
     """Alerts first, then by the order that was chosen, then by the view's own."""
     steps: list[Step] = []
-    alert = table.values.get("alert")
-    if query.alerts_first and alert is not None:
-        steps.append((lambda each: RANKS.get(alert(each), len(RANKS)), False))
-    for order in filter(None, (query.sort, *table.view.order)):
+    if query.alerts_first and table.ranks is not None:
+        steps.append((table.ranks.get, False))
+    elif query.alerts_first and "alert" in table.values:
+        alert = table.values["alert"]
+        steps.append((lambda each: RANKS.get(alert(each)), False))
+    for order in _orders(table, query):
         field = table.view.field(order.removeprefix("-"))
         read = None if field is None else table.values.get(field.name)
         if field is not None and read is not None:
             by = _how_many(read) if field.kind is Kind.RECORDS else read
             steps.append((by, order.startswith("-")))
     return steps
+
+
+def _orders(table: Table, query: Query) -> Sequence[str]:
+    """What is left to sort by, of rows that may be in the view's own order."""
+    orders, own = table.view.ordering(query.sort), table.view.order
+    chosen = len(orders) - len(own)
+    return orders[:chosen] if table.ordered and orders[chosen:] == own else orders
 
 
 def _how_many(read: Callable[[Any], Any]) -> Callable[[Any], int | None]:
@@ -169,24 +181,10 @@ def _how_many(read: Callable[[Any], Any]) -> Callable[[Any], int | None]:
     return value
 
 
-def _under_parents(table: Table, entries: Iterable[Any]) -> list[Any]:
-    """Each host above its programs, in the order in which their first ones come."""
-    hostname = table.values["hostname"]
-    groups: dict[str, list[Any]] = {}
-    for each in entries:
-        groups.setdefault(hostname(each), []).append(each)
-    assert table.parent is not None
-    return [
-        each
-        for host, group in groups.items()
-        for each in chain((table.parent(host),), group)
-    ]
-
-
 # Which of them the window is placed by.
 
 
-def _selected(table: Table, ranking: Ranking, query: Query) -> tuple[int | None, bool]:
+def _selected(table: Table, ranking: Arranged, query: Query) -> tuple[int | None, bool]:
     """The row that the window is placed by, and whether it is one that was found."""
     anchor = None if query.anchor is None else _place(table, ranking, query.anchor)
     if query.find:
@@ -197,7 +195,7 @@ def _selected(table: Table, ranking: Ranking, query: Query) -> tuple[int | None,
 
 
 def _found(
-    table: Table, ranking: Ranking, query: Query, anchor: int | None
+    table: Table, ranking: Arranged, query: Query, anchor: int | None
 ) -> int | None:
     """The next row that matches, the anchor itself last."""
     holds, step = _test(table, query.find), query.find_step
@@ -209,7 +207,7 @@ def _found(
     return next((at for at in places if holds(entries[at])), None)
 
 
-def _place(table: Table, ranking: Ranking, key: Key) -> int | None:
+def _place(table: Table, ranking: Arranged, key: Key) -> int | None:
     """The place of the row with that key."""
     if len(key) != len(table.view.key):
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from connmon.model.figures import places
@@ -29,29 +30,49 @@ class Connections:
         self.owners: list[Process] = []
         self.offsets: list[float] = []
 
-    def add(self, process: Process, records: list[ConnectionRecord]) -> None:
-        """Connections of one process."""
-        self.records += records
+    def add(self, process: Process) -> None:
+        """All connections of one process."""
+        records = process.connections
+        self.records += records.values()
         self.owners += [process] * len(records)
         self.offsets += [process.offset] * len(records)
+
+    def add_out(self, process: Process) -> None:
+        """Those of its connections that are out."""
+        offset = process.offset
+        for each in process.connections.values():
+            if each.state == OUT:
+                self.records.append(each)
+                self.owners.append(process)
+                self.offsets.append(offset)
 
 
 def connections(moment: Moment, scope: Scope) -> Table:
     """A row for each open connection."""
     found = Connections()
     for process in in_scope(moment, scope):
-        found.add(process, list(process.connections.values()))
+        found.add(process)
     return _table(CONNECTIONS, moment, scope, found)
 
 
 def checkouts(moment: Moment, scope: Scope) -> Table:
     """A row for each connection that is out of its pool now."""
     found = Connections()
-    for process in in_scope(moment, scope):
+    seconds = moment.seconds
+    for process in in_scope(moment, scope) if scope else _busy(moment):
         if process.checkouts:
-            out = [each for each in process.connections.values() if each.state == OUT]
-            found.add(process, out)
-    return _table(CHECKOUTS, moment, scope, found)
+            found.add_out(process)
+    since = zip(found.records, found.offsets, strict=True)
+    # By these all are ordered: read at once, it takes a third of the time.
+    ages = [seconds(record.since + offset) for record, offset in since]
+    table = _table(CHECKOUTS, moment, scope, found)
+    return replace(table, values={**table.values, "out_seconds": ages.__getitem__})
+
+
+def _busy(moment: Moment) -> Iterator[Process]:
+    """The live processes of all programs that may have something out."""
+    for program in moment.board.sums.programs.busy:
+        yield from program.live.values()
 
 
 def described(facts: PoolFacts) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from math import isfinite
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from connmon.model.board import Board
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.process import Process
 from connmon.model.records import MOST
-from connmon.views.alert import LONG_SECONDS, OK, USED, Signs, alert
+from connmon.views.alert import LONG_SECONDS, OK, RANKS, USED, Signs, alert
 
 LONGEST = 1e9
 """No duration is told that is longer: a process may say anything of its clock."""
@@ -90,18 +91,20 @@ class Moment:
 
     @cached_property
     def overview(self) -> Overview:
-        """What looking at all programs tells; done once, and only if it is wanted."""
+        """What looking at all programs tells; done once, and only if it is wanted.
+
+        Those in which nothing is out need not be looked at.
+        """
         wrong: dict[Program, Signs] = {}
         first: float | None = None
-        total = 0
         long_ago = self.now - LONG_SECONDS
-        for program in self.board.sums.programs.values():
+        programs = self.board.sums.programs
+        for program in programs.busy.union(self._stale):
             figures = program.figures
-            total += program.totals.timeouts
             oldest = figures.oldest
             if oldest is not None and (first is None or oldest < first):
                 first = oldest
-            # Most programs are well, and this is all that is done about them.
+            # Most of these are well, too, and this is all that is done about them.
             if (
                 (oldest is not None and oldest < long_ago)
                 or (figures.used or 0.0) >= USED
@@ -118,7 +121,7 @@ class Moment:
                 )
                 if alert(signs) != OK:
                     wrong[program] = signs
-        return Overview(wrong, first, min(total, MOST))
+        return Overview(wrong, first, min(self.board.sums.timeouts, MOST))
 
     @cached_property
     def wrong(self) -> dict[Process, Signs]:
@@ -136,6 +139,11 @@ class Moment:
                 if alert(signs) != OK:
                     found[process] = signs
         return found
+
+    @staticmethod
+    def ranks(wrong: Mapping[Any, Signs]) -> dict[Any, int]:
+        """How urgent each of them is, the least number the most."""
+        return {each: RANKS[alert(signs)] for each, signs in wrong.items()}
 
     def _count_stale(self, process: Process, age: float) -> None:
         identity = process.identity

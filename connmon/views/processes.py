@@ -69,7 +69,10 @@ def processes(moment: Moment, scope: Scope) -> Table:
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
         "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
     }
-    return Table(VIEWS[PROCESSES], in_scope(moment, scope), values)
+    known = in_scope(moment, scope) if scope else _ordered(moment)
+    ranks = moment.ranks(moment.wrong)
+    ordered = not scope
+    return Table(VIEWS[PROCESSES], known, values, ranks=ranks, ordered=ordered)
 
 
 def pools(moment: Moment, scope: Scope) -> Table:
@@ -112,6 +115,20 @@ def in_scope(moment: Moment, scope: Scope) -> list[Process]:
         if name in scope:
             live = [each for each in live if read(each) == scope[name]]
     return live
+
+
+def _ordered(moment: Moment) -> list[Process]:
+    """All live processes, in the view's own order."""
+    found: list[Process] = []
+    for program in moment.board.sums.programs.ordered:
+        live = program.live.values()
+        found += live if len(live) < 2 else sorted(live, key=_number)
+    return found
+
+
+def _number(process: Process) -> tuple[int, str]:
+    """What tells the processes of a program apart."""
+    return process.identity.pid, process.identity.process
 
 
 def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:

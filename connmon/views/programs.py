@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, cached_property
 from typing import Any
 
 from connmon.model import figures
@@ -11,7 +11,7 @@ from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.records import MOST, Counters
-from connmon.views.alert import OK, Signs, alert, reason
+from connmon.views.alert import OK, RANKS, Signs, alert, reason
 from connmon.views.moment import Moment
 from connmon.views.schema import HOSTS, PROGRAMS, VIEWS
 from connmon.views.table import Scope, Table
@@ -20,10 +20,10 @@ from connmon.views.table import Scope, Table
 class Host:
     """The programs of one host, to be read as one program is where that makes sense."""
 
-    def __init__(self, hostname: str, programs: Iterable[Program]) -> None:
+    def __init__(self, hostname: str, programs: Sequence[Program]) -> None:
         """Nothing is summed up before it is asked for."""
         self.hostname = hostname
-        self.programs = list(programs)
+        self.programs = programs
 
     @cached_property
     def processes(self) -> int:
@@ -80,30 +80,30 @@ class Host:
 
 def programs(moment: Moment, scope: Scope) -> Table:
     """A row for each program on each host; in a tree, one for each host above them."""
-    known: Iterable[Program] = moment.board.sums.programs.values()
+    roll = moment.board.sums.programs
+    known: Sequence[Program] = roll.ordered
     if "hostname" in scope:
-        known = (each for each in known if each.hostname == scope["hostname"])
-    parents: dict[str, Host] = {}
-
-    def parent(hostname: str) -> Host:
-        if not parents:
-            parents.update(grouped(moment))
-        return parents[hostname]
-
-    return Table(VIEWS[PROGRAMS], list(known), _values(moment), parent=parent)
+        known = roll.hosts.get(str(scope["hostname"]), ())
+    return Table(
+        VIEWS[PROGRAMS],
+        known,
+        _values(moment),
+        parent=cache(lambda hostname: Host(hostname, roll.hosts[hostname])),
+        ranks=moment.ranks(moment.overview.wrong),
+        ordered=True,
+    )
 
 
 def hosts(moment: Moment, scope: Scope) -> Table:
     """A row for each host."""
-    return Table(VIEWS[HOSTS], list(grouped(moment).values()), _values(moment))
-
-
-def grouped(moment: Moment) -> dict[str, Host]:
-    """The hosts by their names."""
-    groups: dict[str, list[Program]] = {}
-    for each in moment.board.sums.programs.values():
-        groups.setdefault(each.hostname, []).append(each)
-    return {name: Host(name, programs) for name, programs in groups.items()}
+    groups = moment.board.sums.programs.hosts
+    known = {name: Host(name, programs) for name, programs in groups.items()}
+    values = _values(moment)
+    # A host is well if its programs are.
+    doubtful = {known[each.hostname] for each in moment.overview.wrong}
+    levels = {each: values["alert"](each) for each in doubtful}
+    ranks = {each: RANKS[level] for each, level in levels.items() if level in RANKS}
+    return Table(VIEWS[HOSTS], [*known.values()], values, ranks=ranks, ordered=True)
 
 
 _COUNTED: dict[str, Callable[[Any], Any]] = {

@@ -33,6 +33,17 @@ class Ranking:
         """How many there are."""
         return len(self.entries)
 
+    def __iter__(self) -> Iterator[Any]:
+        """All in order, each worked out when it is wanted."""
+        if not self._steps:
+            yield from self.entries
+            return
+        for at, group in self._groups():
+            if len(group) == 1:
+                yield self.entries[group[0]]
+            else:
+                yield from self._tie(at, group)
+
     def part(self, first: int, last: int) -> list[Any]:
         """Those from place ``first``, not negative, to before place ``last``."""
         if not self._steps:

@@ -18,6 +18,9 @@ class Table:
 
     An entry is whatever the ``values`` read; those of fields it has not are left out.
     ``parent`` makes the entry for a host, which stands above its programs in a tree.
+    ``ranks`` has those entries that are not ok, and how urgent each is, if that is
+    known without looking at all of them. ``ordered`` entries come in the view's own
+    order already.
     """
 
     view: View
@@ -25,6 +28,8 @@ class Table:
     values: Mapping[str, Callable[[Any], Any]]
     about: str = ""
     parent: Callable[[str], Any] | None = None
+    ranks: Mapping[Any, int] | None = None
+    ordered: bool = False
 
     def within(self, scope: Scope) -> Table:
         """The same with only the entries whose fields have the values wanted."""

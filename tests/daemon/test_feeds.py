@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.daemon.feeds import (
     CREDIT_SECONDS,
     MOST_PAUSE,
+    PRESSED,
     SHARE,
     Feeds,
     Subscription,
@@ -283,13 +284,18 @@ class FeedsTests(SynchronousTestCase):
         self.takes = 0.05
         self.assertAlmostEqual(0.0, max(self.presses(4, 0.05)))
 
+    def test_a_hand_on_a_node_with_very_much_to_show(self) -> None:
+        """A key a second waits for no pause where a feed takes a third of one."""
+        self.takes = 0.3
+        self.assertAlmostEqual(0.0, max(self.presses(30, 1.0)))
+
     def test_changes_all_the_time_wait_for_pauses(self) -> None:
         """They have the node for a share of its time, as without changes."""
         self.takes = 0.05
         waits = self.presses(100, 0.001)
         self.assertAlmostEqual(0.0, waits[0])
-        for each in waits[10:]:
-            self.assertAlmostEqual(SHARE * 0.05 - 0.051, each)
+        for each in waits[50:]:
+            self.assertAlmostEqual(PRESSED * 0.05 - 0.051, each)
 
     def test_changes_never_wait_longer_than_the_longest_pause(self) -> None:
         """However long a feed takes, and however many there were."""
@@ -304,7 +310,8 @@ class FeedsTests(SynchronousTestCase):
         for number in range(2, 22):
             subscription.change(THOSE, 60.0, number)
             self.clock.advance(MOST_PAUSE / 20)
-        self.assertEqual([1, 21], self.console.numbers)
+        # The second is on credit, and takes a second; then there is a pause of one.
+        self.assertEqual([1, 2, 11], self.console.numbers)
 
     def test_a_feed_that_fails_is_followed_by_the_next(self) -> None:
         """The console gets nothing meanwhile, and everything again afterwards."""
@@ -367,8 +374,8 @@ class FeedsTests(SynchronousTestCase):
             subscription.change(THOSE, 1.0, number)
         self.clock.advance(0.0)
         spent = len(self.console.shown) * takes
-        room = self.clock.seconds() + CREDIT_SECONDS + SHARE * takes
-        self.assertLessEqual(SHARE * spent, room + 1e-6)
+        room = self.clock.seconds() + CREDIT_SECONDS + PRESSED * takes
+        self.assertLessEqual(PRESSED * spent, room + 1e-6)
         subscription.stop()
 
     @given(

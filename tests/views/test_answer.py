@@ -229,6 +229,13 @@ class OrderTests(SynchronousTestCase):
         """That leaves the view's own order."""
         self.assertEqual("b c a d", self.shown(sort="-leaks"))
 
+    def test_the_views_own_order_turned_round(self) -> None:
+        """Not the hosts alone: their programs, too."""
+        places = (("h1", "a"), ("h1", "b"), ("h2", "c"))
+        tables = Given(*(program(*each) for each in places))
+        self.assertEqual("c b a", names(asked(tables, Query(sort="-hostname"))))
+        self.assertEqual("a b c", names(asked(tables, Query(sort="hostname"))))
+
     def test_alerts_first(self) -> None:
         """What is worst is on top, and below all is as it would be."""
         self.assertEqual("b c a d", self.shown(alerts_first=True))
