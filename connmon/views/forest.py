@@ -27,11 +27,17 @@ class Forest:
         self._steps = steps
         self._hostname = hostname
         self._parent = parent
-        found: dict[str, list[Any]] = {}
-        for each in entries:
-            found.setdefault(hostname(each), []).append(each)
-        self._trees = [_Tree(*each, steps) for each in found.items()]
-        self._count = len(found) + sum(map(len, found.values()))
+        found: dict[str, _Tree] = {}
+        count = 0
+        for count, each in enumerate(entries, 1):
+            name = hostname(each)
+            tree = found.get(name)
+            if tree is None:
+                tree = found[name] = _Tree(name, steps)
+            tree.entries.append(each)
+            tree.numbers.append(count)
+        self._trees = list(found.values())
+        self._count = len(found) + count
 
     def __len__(self) -> int:
         """How many rows there are, the hosts' among them."""
@@ -75,26 +81,39 @@ class Forest:
     @cached_property
     def _order(self) -> Ranking:
         """The trees, by the values of the first entry of each."""
-        steps = [(_first(number), down) for number, (_, down) in enumerate(self._steps)]
-        return Ranking(self._trees, steps)
+        steps: list[Step] = [
+            (_first(number), down) for number, (_, down) in enumerate(self._steps)
+        ]
+        return Ranking(self._trees, [*steps, (lambda tree: tree.number, False)])
 
 
 class _Tree:
     """A host and its entries."""
 
-    __slots__ = ("_best", "_left", "_steps", "entries", "hostname", "ranking")
-
-    def __init__(self, hostname: str, entries: list[Any], steps: Sequence[Step]):
+    def __init__(self, hostname: str, steps: Sequence[Step]) -> None:
         self.hostname = hostname
-        self.entries = entries
-        self.ranking = Ranking(entries, steps)
+        #: The entries, and their numbers among all that were given.
+        self.entries: list[Any] = []
+        self.numbers: list[int] = []
         self._steps = steps
         #: Those that may be the first, as far as was asked, and their values.
-        self._left: Sequence[Any] = entries
+        self._left: Sequence[Any] = self.entries
         self._best: list[Any] = []
 
     def __len__(self) -> int:
         return 1 + len(self.entries)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The entries in order."""
+        return Ranking(self.entries, self._steps)
+
+    @property
+    def number(self) -> int:
+        """The number of the entry that comes first, which all steps have told."""
+        first = self._left[0]
+        pairs = zip(self.numbers, self.entries, strict=True)
+        return next(number for number, each in pairs if each is first)
 
     def first(self, number: int) -> Any:
         """The value of the step of that number, of the entry that comes first."""

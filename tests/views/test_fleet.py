@@ -14,7 +14,7 @@ from connmon.errors import QueryError
 from connmon.model.board import Board
 from connmon.model.journal import Journal, Remark
 from connmon.model.records import OUT, Counters, Home, Identity, Maxima, Report
-from connmon.views.alert import CRIT, LONG_SECONDS, OK, WARN
+from connmon.views.alert import CRIT, LONG_SECONDS, OK, RANKS, WARN
 from connmon.views.fleet import Cluster, Fleet
 from connmon.views.frame import Frame, Gauge
 from connmon.views.query import Query
@@ -366,6 +366,24 @@ class AgreementTests(SynchronousTestCase):
         for view in (PROGRAMS, HOSTS, PROCESSES, POOLS, CONNECTIONS):
             for row in rows(fleet.answer(Query(view), NOW)):
                 self.assertEqual(row["alert"] == OK, row["reason"] == "", row)
+
+    @settings(deadline=None)
+    @given(boards())
+    def test_what_a_table_says_of_itself(self, board: Board) -> None:
+        """Its entries are in order if it says so, and its ranks are of all alerts."""
+        for view in (PROGRAMS, HOSTS, PROCESSES):
+            table = Fleet(board).table(view, {}, NOW)
+            self.assertTrue(table.ordered)
+            keys = [
+                tuple(table.values[name](each) for name in VIEWS[view].order)
+                for each in table.entries
+            ]
+            self.assertEqual(sorted(keys), keys)
+            alerts = {each: table.values["alert"](each) for each in table.entries}
+            wrong = {
+                each: RANKS[level] for each, level in alerts.items() if level != OK
+            }
+            self.assertEqual(wrong, table.ranks)
 
     @settings(deadline=None)
     @given(boards())
