@@ -107,18 +107,7 @@ def _chosen(table: Table, query: Query) -> Sequence[Any]:
 def _test(table: Table, text: str) -> Callable[[Any], bool]:
     """Whether a filter holds for an entry."""
     found = filters.parse(text, table.view)
-    reads = {name: table.values.get(name, nothing) for name in found.fields}
-    entry: Any = None
-
-    def value(name: str) -> object:
-        return reads[name](entry)
-
-    def holds(each: Any) -> bool:
-        nonlocal entry
-        entry = each
-        return found.holds(value)
-
-    return holds
+    return found.bound(lambda name: table.values.get(name, nothing))
 
 
 def _busy(table: Table) -> Callable[[Any], bool]:

@@ -48,10 +48,13 @@ LONGEST = 1000
 MOST_TERMS = 50
 """The most terms of a filter."""
 
-Value = Callable[[str], object]
-"""How to read a row: from the name of a field to its value."""
+Reader = Callable[[str], Callable[[Any], object]]
+"""How to read rows: from the name of a field to what reads its value off a row."""
 
-_Test = Callable[[Value], bool]
+Holds = Callable[[Any], bool]
+"""Whether a row is to be seen."""
+
+_Test = Callable[[Reader], Holds]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +64,16 @@ class Filter:
     fields: frozenset[str]
     _test: _Test = field(repr=False)
 
-    def holds(self, value: Value) -> bool:
-        """Whether the row is to be seen whose values ``value`` returns, by field name.
+    def bound(self, reader: Reader) -> Holds:
+        """The test for rows that are to be read so; it asks for readers only once.
 
         Any value is accepted; one that is not of its field's kind matches nothing.
         """
-        return self._test(value)
+        return self._test(reader)
+
+    def holds(self, value: Callable[[str], object]) -> bool:
+        """The same for one row, whose values ``value`` returns, by field name."""
+        return self._test(lambda name: lambda row: value(name))(None)
 
 
 def parse(text: str, view: View) -> Filter:
@@ -323,25 +330,31 @@ def _anywhere(fields: Iterable[Field], fits: _TextTest) -> _Test:
 
 
 def _in_texts(names: tuple[str, ...], fits: _TextTest) -> _Test:
-    def holds(value: Value) -> bool:
-        for name in names:
-            found = value(name)
-            if isinstance(found, str) and fits(found):
-                return True
-        return False
+    def bound(reader: Reader) -> Holds:
+        reads = [reader(name) for name in names]
 
-    return holds
+        def holds(row: Any) -> bool:
+            for read in reads:
+                found = read(row)
+                if isinstance(found, str) and fits(found):
+                    return True
+            return False
+
+        return holds
+
+    return bound
 
 
 def _in_lists(names: tuple[str, ...], fits: _TextTest) -> _Test:
-    def holds(value: Value) -> bool:
-        return any(
+    def bound(reader: Reader) -> Holds:
+        reads = [reader(name) for name in names]
+        return lambda row: any(
             isinstance(each, str) and fits(each)
-            for name in names
-            for each in _several(value(name))
+            for read in reads
+            for each in _several(read(row))
         )
 
-    return holds
+    return bound
 
 
 def _several(found: object) -> Iterator[object]:
@@ -354,13 +367,13 @@ def _several(found: object) -> Iterator[object]:
 def _equal(term: _Term, field: Field) -> _Test:
     name = field.name
     if term.text == "-" and not term.quoted:
-        return lambda value: value(name) is None
+        return _valued(name, lambda found: found is None)
     if field.kind in _TEXTS:
         _check_one_sign(term)
         return _anywhere([field], _same(term.text))
     if field.kind is Kind.FLAG:
         flag = _flag(term, field)
-        return lambda value: value(name) is flag
+        return _valued(name, lambda found: found is flag)
     return _numeric(name, operator.eq, _number(term, field))
 
 
@@ -375,27 +388,45 @@ def _compared(term: _Term, field: Field) -> _Test:
 
 
 def _numeric(name: str, compare: Callable[[Any, Any], bool], bound: float) -> _Test:
-    def holds(value: Value) -> bool:
-        found = value(name)
-        return type(found) in _NUMBERS and compare(found, bound)
+    return _valued(
+        name, lambda found: type(found) in _NUMBERS and compare(found, bound)
+    )
 
-    return holds
+
+def _valued(name: str, fits: Callable[[Any], bool]) -> _Test:
+    def bound(reader: Reader) -> Holds:
+        read = reader(name)
+        return lambda row: fits(read(row))
+
+    return bound
 
 
 def _opposite(test: _Test) -> _Test:
-    return lambda value: not test(value)
+    def bound(reader: Reader) -> Holds:
+        holds = test(reader)
+        return lambda row: not holds(row)
+
+    return bound
 
 
 def _both(one: _Test, other: _Test) -> _Test:
-    return lambda value: one(value) and other(value)
+    def bound(reader: Reader) -> Holds:
+        first, second = one(reader), other(reader)
+        return lambda row: first(row) and second(row)
+
+    return bound
 
 
 def _either(one: _Test, other: _Test) -> _Test:
-    return lambda value: one(value) or other(value)
+    def bound(reader: Reader) -> Holds:
+        first, second = one(reader), other(reader)
+        return lambda row: first(row) or second(row)
+
+    return bound
 
 
-def _always(value: Value) -> bool:
-    return True
+def _always(reader: Reader) -> Holds:
+    return lambda row: True
 
 
 # What is said of mistakes.
