@@ -256,11 +256,16 @@ class RunTestCase(SynchronousTestCase):
     """The viewer with its link and its signals."""
 
     def setUp(self) -> None:
-        """A file for standard output, and the signals as they will be again."""
+        """A file for standard output, and signals that nobody has set to be ignored.
+
+        A job in the background of a script has some that are.
+        """
         self.out = os.open(self.mktemp(), os.O_RDWR | os.O_CREAT)
         self.addCleanup(os.close, self.out)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
+            self.addCleanup(
+                signal.signal, number, signal.signal(number, signal.SIG_DFL)
+            )
 
     def run_with(
         self,
