@@ -33,7 +33,7 @@ from weakref import finalize, ref
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from connmon.client import queues
+from connmon.client import closings, queues
 from connmon.client.agent import HERE, Agent
 from connmon.client.callables import (
     connecting,
@@ -51,6 +51,7 @@ from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
 from connmon.client.tokens import KEY, TOKEN, Token
+from connmon.model.closings import COLLECTED, DISPOSE, SOFT_INVALIDATED
 from connmon.model.connection import NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
@@ -131,6 +132,8 @@ class Watch:
             self, lambda record: kind._return_conn(this(), record)
         )
         pool.recreate = recreating(self, lambda: kind.recreate(this()), this)
+        for each in list(self.pool().open):
+            each.fate = DISPOSE
 
     def _site(self, owner: Callable[[], Owner]) -> Callable[[int], Any] | None:
         """What tells a checkout's site, ``None`` if it is not wanted."""
@@ -235,7 +238,8 @@ class Watch:
         try:
             connection = record.info.get(KEY)
             if connection is not None:
-                connection.pool.ledger.closed(connection, monotonic())
+                why = closings.of_closing(connection, record)
+                connection.pool.ledger.closed(connection, monotonic(), why)
         except Exception as error:
             self.broke(error)
 
@@ -244,6 +248,7 @@ class Watch:
         try:
             connection = record.info.get(KEY)
             if connection is not None:
+                connection.fate = closings.of_invalidation(exception)
                 connection.pool.ledger.invalidated(connection)
         except Exception as error:
             self.broke(error)
@@ -255,6 +260,7 @@ class Watch:
         try:
             connection = record.info.get(KEY)
             if connection is not None:
+                connection.fate = SOFT_INVALIDATED
                 connection.pool.ledger.invalidated(connection, soft=True)
         except Exception as error:
             self.broke(error)
@@ -273,6 +279,8 @@ class Watch:
             record.info.pop(TOKEN, None)
             token.detached = self._detached
             self._detached[token.handle] = ref(token)
+            if closings.is_detached_by_collector():
+                token.connection.fate = COLLECTED
             token.connection.pool.ledger.detached(token.connection, monotonic())
         except Exception as error:
             self.broke(error)
@@ -284,10 +292,11 @@ class Watch:
             token = None if found is None else found()
             if token is not None:
                 token.detached = None
-                pool = token.connection.pool
-                if not token.connection.closed:
+                connection = token.connection
+                pool, why = connection.pool, closings.of_detached(connection)
+                if not connection.closed:
                     pool.detached_closes += 1
-                pool.ledger.closed(token.connection, monotonic())
+                pool.ledger.closed(connection, monotonic(), why)
         except Exception as error:
             self.broke(error)
 

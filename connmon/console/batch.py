@@ -74,8 +74,8 @@ def csv_header(frame: Frame) -> str:
 def as_csv(frame: Frame, time: float) -> str:
     """Return one line for each row, each stamped with ``time``; maybe none.
 
-    Events have a time of their own instead. Several texts or records in one value are
-    parted by ``; ``, several numbers by blanks.
+    Events have a time of their own instead. Several texts, records or tallies in one
+    value are parted by ``; ``, several numbers by blanks.
     """
     own = frame.view == EVENTS
     stamp = [] if own else [_rounded(time)]
@@ -180,6 +180,8 @@ def _value(value: Any, kind: Kind, name: str) -> Any:
         return list(value)
     if kind is Kind.RECORDS:
         return [_taking(*each) for each in value]
+    if kind is Kind.TALLIES:
+        return [{"reason": reason, "count": count} for reason, count in value]
     return value
 
 
@@ -205,6 +207,8 @@ def place(site: str) -> tuple[str | None, str | None]:
 
 def _phrase(taking: dict[str, object]) -> str:
     """The same in words, without the names of its parts."""
+    if "reason" in taking:
+        return f"{taking['reason']} {taking['count']}"
     said = [
         str(taking[name]) for name in ("site", "function", "thread") if taking[name]
     ]

@@ -73,6 +73,17 @@ def records(value: object, manner: Manner) -> list[str]:
     return said
 
 
+def tallies(value: object, glyphs: Glyphs) -> list[str]:
+    """How many there were for each reason, one by one."""
+    said = []
+    for each in value if isinstance(value, (list, tuple)) else ():
+        if isinstance(each, (list, tuple)) and len(each) > 1:
+            count = number(each[1])
+            many = figures.count(None if count is None else int(count))
+            said.append(f"{harmless(each[0], glyphs)} {many}")
+    return said
+
+
 def written(column: Column, values: Values, manner: Manner) -> str:
     """The text of a cell, harmless and not cut; empty for what is only drawn."""
     return _WRITERS[column.look](column.name, values, manner)
@@ -269,6 +280,12 @@ def _records(name: str, values: Values, manner: Manner) -> str:
     return sentence(said, manner.glyphs) or figures.UNKNOWN
 
 
+def _tallies(name: str, values: Values, manner: Manner) -> str:
+    value = values.get(name)
+    said = sentence(", ".join(tallies(value, manner.glyphs)), manner.glyphs)
+    return said or (figures.UNKNOWN if value is None else "0")
+
+
 def _alert(name: str, values: Values, manner: Manner) -> str:
     """Nothing for what is in order."""
     level = harmless(values.get(name), manner.glyphs)
@@ -298,6 +315,7 @@ _WRITERS: dict[Look, Callable[[str, Values, Manner], str]] = {
     Look.WHY: _why,
     Look.ALERT: _alert,
     Look.RECORDS: _records,
+    Look.TALLIES: _tallies,
     Look.SHARE: _figure(figures.percent),
 }
 

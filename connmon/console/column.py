@@ -54,6 +54,8 @@ class Look(Enum):
     ALERT = auto()
     #: Who has connections, or waits for them, as a sentence.
     RECORDS = auto()
+    #: How many there were for each reason, as a sentence.
+    TALLIES = auto()
     #: A share in percent, without a bar.
     SHARE = auto()
 
@@ -68,6 +70,7 @@ _OF_KIND = {
     Kind.FLAG: Look.FLAG,
     Kind.SERIES: Look.SPARK,
     Kind.RECORDS: Look.RECORDS,
+    Kind.TALLIES: Look.TALLIES,
 }
 
 _OF_NAME = {
@@ -127,12 +130,20 @@ _LEFT = (
     Look.WHY,
     Look.ALERT,
     Look.RECORDS,
+    Look.TALLIES,
 )
 
 ELASTIC = (Look.NAME, Look.WHO)
 """Columns that may be cut in the middle."""
 
-FILLING = (Look.TEXT, Look.SITE, Look.WHY, Look.ALERT, Look.RECORDS)
+FILLING = (
+    Look.TEXT,
+    Look.SITE,
+    Look.WHY,
+    Look.ALERT,
+    Look.RECORDS,
+    Look.TALLIES,
+)
 """Columns that take what room is left, and may be cut."""
 
 DRAWN = (Look.BAR, Look.SPARK)
@@ -151,6 +162,7 @@ _FLOORS = {
     Look.WHY: 16,
     Look.ALERT: 16,
     Look.RECORDS: 16,
+    Look.TALLIES: 16,
 }
 _OWN_FLOORS = {
     "wait_p99_seconds": 5,
@@ -162,6 +174,7 @@ _OWN_FLOORS = {
     "severity": 4,
     # Who is to blame: worth more than what else there is to be said.
     "site": 28,
+    "closings": 36,
     "lag_seconds": 5,
     "text": 30,
 }

@@ -83,6 +83,7 @@ _SETS: dict[str, dict[str, str]] = {
         "recycle_seconds pre_ping maxconn maxckout",
         "totals": "hostname progname pid pool_name checkouts connects closes "
         "connect_failures invalidations timeouts leaks",
+        "closings": "hostname progname pid pool_name kind connects closes closings",
     },
     CONNECTIONS: {
         "now": "hostname progname pid pool_name connection server_session state "
@@ -121,8 +122,8 @@ _RANKS = {
     "programs txn_seconds wait_p99_seconds timeouts_per_minute",
     PROCESSES: "pid ckout | progname waiting pool_worst oldest_seconds hostname conn "
     "txn_seconds wait_p99_seconds timeouts ckoutpersec",
-    POOLS: "pool_name ckout | pid waiting pool_used oldest_seconds pool_size conn "
-    "txn_seconds wait_p99_seconds progname hostname",
+    POOLS: "pool_name ckout closings | pid waiting pool_used oldest_seconds pool_size "
+    "conn txn_seconds wait_p99_seconds progname hostname",
     CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
     "owner idle_seconds age_seconds progname hostname uses pool_name",
     CHECKOUTS: "out_seconds progname | site pid hostname txn_seconds owner "

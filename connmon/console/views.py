@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from connmon.console import columns, figures, footer, header, table
 from connmon.console import help as panels
-from connmon.console.cells import Manner, harmless, records, sentence
+from connmon.console.cells import Manner, harmless, records, sentence, tallies
 from connmon.console.line import clipped
 from connmon.console.marks import Values, number
-from connmon.console.place import Mode
+from connmon.console.place import Mode, Screen
 from connmon.console.shown import Shown, State
 from connmon.console.text import Glyphs, Line, Style
 from connmon.views.frame import Frame
@@ -103,10 +103,17 @@ def _plan(shown: Shown, height: int) -> _Plan:
     foot = not low or screen.prompt is not None or (said and height > 2)
     head = min(1, height - foot) if low else 4 if height >= _TALL else 2
     where = table and not low and bool(header.where(shown))
-    least = _TALL if screen.place.view in _SENTENCES else _VERY_TALL
+    least = _TALL if _is_cut(screen) else _VERY_TALL
     detail = table and height >= least
     page = max(0, height - head - where - 1 - detail - foot)
     return _Plan(head, where, page, detail, foot)
+
+
+def _is_cut(screen: Screen) -> bool:
+    """Whether something is cut more often than not in the table."""
+    view = screen.place.view
+    set_name = columns.chosen(view, screen.choices)
+    return view in _SENTENCES or (view, set_name) == (POOLS, "closings")
 
 
 def _header(shown: Shown, plan: _Plan, width: int) -> list[Line]:
@@ -170,6 +177,7 @@ def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
     if (uses := number(values.get("uses"))) is not None:
         said.append(f"{figures.count(int(uses))} uses")
     said.append(sentence(values.get("reason"), glyphs))
+    said.append(", ".join(tallies(values.get("closings"), glyphs)))
     name, rest = said[0], "   ".join(each for each in said[1:] if each)
     return (Style.VALUE, f" {name}"), (
         Style.PLAIN,

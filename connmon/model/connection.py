@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from connmon.model.closings import COLLECTED, DISPOSE, OTHER, TENTATIVE
 from connmon.model.histogram import BOUNDS
 from connmon.model.holding import Owner
 from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord
@@ -34,6 +35,7 @@ class Connection:
         "_told",
         "address",
         "announced",
+        "fate",
         "id",
         "opened",
         "owner",
@@ -64,6 +66,9 @@ class Connection:
         self.session: int | None = None
         self.address = ""
         self.uses = 0
+        #: Why it will be closed, as far as that is known before; once it is closed, why
+        #: it was, until that is counted.
+        self.fate = ""
         #: Whether a node knows of it.
         self.announced = False
         self._folded_uses = self._folded_ended = 0
@@ -155,6 +160,16 @@ class Connection:
         self.pool.lost += 1
         self.pool.stir()
 
+    def unheard(self) -> str:
+        """Why it is gone, if no event tells that it is. Any thread."""
+        fate = self.fate
+        if fate not in TENTATIVE:
+            return fate
+        if fate == DISPOSE and self.state != DETACHED:
+            return fate
+        # Whoever makes a connection has it, unless something refuses it.
+        return COLLECTED if self.uses else OTHER
+
     def has_news(self) -> bool:
         """Whether it is not as it was last told of. Reporting thread."""
         return (self.state, self.since, self.uses, self.tag) != self._told
@@ -202,3 +217,9 @@ class Connection:
         self.pool.uses += uses - self._folded_uses
         self.pool.ended += ended - self._folded_ended
         self._folded_uses, self._folded_ended = uses, ended
+
+    def count_closing(self) -> None:
+        """Add its closing to the pool's, once. Reporting thread."""
+        if self.fate:
+            self.pool.closings.add(self.fate)
+            self.fate = ""

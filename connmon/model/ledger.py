@@ -25,6 +25,7 @@ from itertools import count
 from typing import Any
 
 from connmon.model.backlog import Backlog
+from connmon.model.closings import OTHER
 from connmon.model.connection import CLOSED, Connection
 from connmon.model.holding import KEPT, LISTED, REPEATED, Instant, Owner
 from connmon.model.notices import Noted, notices
@@ -161,8 +162,10 @@ class Ledger:
             connection.ended(now, DETACHED)
             connection.pool.stir()
 
-    def closed(self, connection: Connection, now: float) -> None:
+    def closed(self, connection: Connection, now: float, reason: str = OTHER) -> None:
         """A connection is no more; told twice, it counts once. Any thread.
+
+        ``reason`` is one of ``connmon.model.closings``; who tells first is believed.
 
         It is told twice as a rule, by its event and by the end of its token, so what
         an exception from a signal handler cut short is made good.
@@ -171,6 +174,7 @@ class Ledger:
         if connection not in everywhere and connection not in pool.open:
             return
         if not connection.closed:
+            connection.fate = reason
             connection.ended(now, CLOSED)
         if self._watched:
             self._closed.append(connection)
@@ -180,9 +184,10 @@ class Ledger:
 
     def dropped(self, connection: Connection, now: float) -> None:
         """A connection is no more, and no event told of it. Any thread."""
+        reason = connection.unheard()
         if connection.state == OUT:
             connection.ended(now, DETACHED)
-        self.closed(connection, now)
+        self.closed(connection, now, reason)
 
     def happened(self, instant: Instant) -> None:
         """Keep what was so when a pool timed out, until it is told. Any thread."""
@@ -339,6 +344,7 @@ class Ledger:
         for _ in range(len(self._closed)):
             connection = self._closed.popleft()
             connection.fold()
+            connection.count_closing()
             if connection.announced:
                 connection.announced = False
                 known.append(connection.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connmon.model.closings import Closings
 from connmon.model.histogram import BOUNDS, Durations, Histogram
 from connmon.model.holding import (
     APART_SECONDS,
@@ -37,6 +38,7 @@ class Pool(Presence):
         "_noted",
         "_told",
         "announced",
+        "closings",
         "commits",
         "connect_failures",
         "connects",
@@ -100,6 +102,7 @@ class Pool(Presence):
         self._noted = float("-inf")
         # Kept by the reporting thread.
         self.uses = self.ended = 0
+        self.closings = Closings()
         self._told = Counters()
 
     # The application's threads.
@@ -237,6 +240,7 @@ class Pool(Presence):
             Histogram((shortest, *longer), self.held),
             self.creations.histogram(),
             self.waits.histogram(),
+            self.closings.told(),
         )
 
     def line(self) -> list[WaiterRecord]:

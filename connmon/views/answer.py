@@ -148,7 +148,7 @@ def _steps(table: Table, query: Query) -> list[Step]:
         field = table.view.field(order.removeprefix("-"))
         read = None if field is None else table.values.get(field.name)
         if field is not None and read is not None:
-            by = _how_many(read) if field.kind is Kind.RECORDS else read
+            by = _ORDERED[field.kind](read) if field.kind in _ORDERED else read
             steps.append((by, order.startswith("-")))
     return steps
 
@@ -168,6 +168,20 @@ def _how_many(read: Callable[[Any], Any]) -> Callable[[Any], int | None]:
         return None if found is None else len(found)
 
     return value
+
+
+def _together(read: Callable[[Any], Any]) -> Callable[[Any], int | None]:
+    """Tallies are in the order of their sums."""
+
+    def value(entry: Any) -> int | None:
+        found = read(entry)
+        return None if found is None else sum(times for _, times in found)
+
+    return value
+
+
+_ORDERED = {Kind.RECORDS: _how_many, Kind.TALLIES: _together}
+"""What values are compared by that are of several parts."""
 
 
 # Which of them the window is placed by.

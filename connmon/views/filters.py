@@ -233,7 +233,7 @@ def _known(view: View) -> str:
 
 # Values, as they are typed.
 
-_SEVERAL = (Kind.TEXTS, Kind.RECORDS)
+_SEVERAL = (Kind.TEXTS, Kind.RECORDS, Kind.TALLIES)
 _TEXTS = (Kind.TEXT, *_SEVERAL)
 _TOKENS = ("process", "origin")
 _FLAGS = {

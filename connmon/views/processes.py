@@ -12,7 +12,7 @@ from connmon.model.records import OUT, PoolRecord
 from connmon.views.alert import OK, Signs, alert, reason
 from connmon.views.moment import Moment
 from connmon.views.programs import joined, totals
-from connmon.views.schema import POOLS, PROCESSES, VIEWS
+from connmon.views.schema import POOLS, PROCESSES, VIEWS, Tally
 from connmon.views.table import Scope, Table
 
 _OF_PROCESS = {
@@ -94,6 +94,7 @@ def pools(moment: Moment, scope: Scope) -> Table:
         "hold_p99_seconds": lambda e: e.record.holds.quantile(0.99),
         "connect_p99_seconds": lambda e: e.record.creations.quantile(0.99),
         **totals(lambda e: e.record.counters),
+        "closings": lambda e: _closings(e.record),
     }
     return Table(VIEWS[POOLS], entries, values)
 
@@ -235,6 +236,13 @@ def _lines(process: Process) -> dict[int, tuple[int, float]]:
 def _waits(process: Process) -> Histogram:
     """How long its waits were that are over."""
     return joined(each.waits for each in process.pools.values())
+
+
+def _closings(record: PoolRecord) -> tuple[Tally, ...] | None:
+    """Why its connections were closed; an older process does not say."""
+    if record.counters.closes and not record.closings:
+        return None
+    return tuple(Tally(*each) for each in record.closings)
 
 
 def _duration(told: float | None) -> float | None:

@@ -42,6 +42,8 @@ class Kind(Enum):
     SERIES = auto()
     #: ``tuple`` of ``Taking``, each a tuple: who has a connection, or waits for one.
     RECORDS = auto()
+    #: ``tuple`` of ``Tally``, each a tuple: how many there were for each reason.
+    TALLIES = auto()
 
     @property
     def is_number(self) -> bool:
@@ -60,6 +62,13 @@ class Taking(NamedTuple):
     owner: str
     seconds: float
     session: int | None = None
+
+
+class Tally(NamedTuple):
+    """How often there was one reason for something."""
+
+    reason: str
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +322,7 @@ _POOLS = View(
         _TIMEOUTS,
         _LEAKS,
         *_TOTALS,
+        Field("closings", Kind.TALLIES, "CLOSED FOR", "why connections were closed"),
     ),
     key=("process", "pool_id"),
     order=("hostname", "progname", "pid", "process", "pool_id"),

@@ -16,9 +16,11 @@ value for each field that is named, of the kind that ``connmon.views.schema`` gi
 or nil; fields that a reader does not know it leaves out. The sender cuts texts to
 ``TEXT_LIMIT`` characters, tells at most ``MOST_TEXTS`` where there are several, and
 leaves out the last rows of what would be longer than ``FEED_LIMIT`` bytes. A value of
-records is an array of at most ``MOST_RECORDS`` arrays ::
+records is an array of at most ``MOST_RECORDS`` arrays, one of tallies of at most
+``MOST_TALLIES`` ::
 
     record  [site, owner, seconds, session | nil]
+    tally   [reason, times]
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from typing import Any
 
 from connmon.errors import ProtocolError
 from connmon.views.frame import Frame, Gauge, Head, Row
-from connmon.views.schema import VIEWS, Kind, Taking, View
+from connmon.views.schema import VIEWS, Kind, Taking, Tally, View
 from connmon.wire.commands import BOX_LIMIT, NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.fields import (
     array,
@@ -54,6 +56,9 @@ MOST_TEXTS = 16
 
 MOST_RECORDS = 100
 """Records in one value, such as the holders of connections."""
+
+MOST_TALLIES = 50
+"""Tallies in one value, such as the reasons why connections were closed."""
 
 MOST_STEPS = 64
 """Rates in one history."""
@@ -131,10 +136,15 @@ def _cut_records(value: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
+def _cut_tallies(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple((reason[:TEXT_LIMIT], count) for reason, count in value[:MOST_TALLIES])
+
+
 _CUTS: dict[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: lambda value: value if len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT],
     Kind.TEXTS: lambda value: tuple(each[:TEXT_LIMIT] for each in value[:MOST_TEXTS]),
     Kind.RECORDS: _cut_records,
+    Kind.TALLIES: _cut_tallies,
 }
 
 
@@ -256,6 +266,18 @@ def _record(value: Any) -> Taking:
     return Taking(_text(site), _text(owner), duration(seconds), optional_count(session))
 
 
+def _tallies(value: Any) -> tuple[Tally, ...]:
+    tallies = array(value)
+    if len(tallies) > MOST_TALLIES:
+        raise ProtocolError(f"expected at most {MOST_TALLIES} tallies in one value")
+    return tuple(map(_tally, tallies))
+
+
+def _tally(value: Any) -> Tally:
+    reason, how_many = array(value, 2)[:2]
+    return Tally(_text(reason), count(how_many))
+
+
 def _series(value: Any) -> tuple[float, ...]:
     series = array(value)
     if len(series) > MOST_STEPS:
@@ -277,4 +299,5 @@ _CHECKS: dict[Kind, Callable[[Any], Any]] = {
     Kind.FLAG: flag,
     Kind.SERIES: _series,
     Kind.RECORDS: _records,
+    Kind.TALLIES: _tallies,
 }

@@ -332,8 +332,8 @@ class AioHistoryTests(TruthCase):
         )
 
 
-class AioTests(TruthCase):
-    """What each thing that can happen to a task counts, one by one."""
+class AioCase(TruthCase):
+    """Where there is an engine of asyncio's, and tasks that use it."""
 
     def setUp(self) -> None:
         """An engine of asyncio's, and a loop."""
@@ -372,6 +372,14 @@ class AioTests(TruthCase):
             await task
         self.server.held_up.clear()
 
+    async def taken_and_given(self) -> None:
+        """One use, which makes a connection."""
+        await (await self.aio.connect()).close()
+
+
+class AioTests(AioCase):
+    """What each thing that can happen to a task counts, one by one."""
+
     def test_a_task_owns_what_it_took(self) -> None:
         """By its name, for as long as it has it."""
         connection = self.run_task(self.taken(), "painter")
@@ -409,10 +417,6 @@ class AioTests(TruthCase):
         self.run_task(self.cancelled(work(), "execute"))
         counts = {"checkouts": 2, "checkins": 2, "connects": 1, "closes": 1}
         self.assert_totals(**counts, invalidations=1, resets=1, rollbacks=1)
-
-    async def taken_and_given(self) -> None:
-        """One use, which makes a connection."""
-        await (await self.aio.connect()).close()
 
     def test_cancelled_while_connecting(self) -> None:
         """There is no connection, nor did anything refuse it."""

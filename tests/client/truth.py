@@ -310,6 +310,8 @@ class Comparison:
             told = self.reader.pools[self.ids[number]]
             same(tally.counters(), told.counters, f"totals of pool {number}")
             same(tally.maxima(), told.maxima, f"maxima of pool {number}")
+            closed = sum(times for _, times in told.closings)
+            same(tally.counts["closes"], closed, f"closings of pool {number}")
             same(tuple(tally.holds), told.holds.counts, f"hold times of pool {number}")
             same(
                 tuple(tally.creations), told.creations.counts, f"creations of {number}"

@@ -25,6 +25,7 @@ from connmon.views.schema import (
     TIMEOUTS,
     VIEWS,
     Taking,
+    Tally,
 )
 from tests.console.fakes import NASTY
 
@@ -293,6 +294,17 @@ def processes() -> list[Row]:
     return rows
 
 
+def closings() -> tuple[Tally, ...]:
+    """Why connections of a pool were closed."""
+    return (
+        Tally("overflow", 812),
+        Tally("pool invalidated", 6),
+        Tally("recycle", 3),
+        Tally("invalidated: OperationalError", 1),
+        Tally("pre-ping", 1),
+    )
+
+
 def pools() -> list[Row]:
     """Two pools of a process: a full one, and one without a bound."""
     of = {**_OF, "pid": 11200, "process": "token0"}
@@ -300,13 +312,14 @@ def pools() -> list[Row]:
     full |= {"pool_used": 1.0, "waiting": 4, "oldest_seconds": 38.2, "alert": "crit"}
     full |= {"kind": "QueuePool", "timeout_seconds": 30.0, "recycle_seconds": 3600.0}
     full |= {"pre_ping": True, "hold_p50_seconds": 0.021, "hold_p99_seconds": 4.1}
+    full |= {"connects": 838, "closes": 823, "closings": closings()}
     open_: dict[str, Any] = {
         "kind": "AsyncAdaptedQueuePool",
         "pool_size": 10,
         "conn": 7,
         "ckout": 0,
     }
-    open_ |= {"pre_ping": False, "alert": "ok"}
+    open_ |= {"pre_ping": False, "alert": "ok", "closes": 0, "closings": ()}
     main = "postgresql+psycopg2 db1.prod/nova"
     return [
         a_row(POOLS, **of, pool_id=1, pool_name=main, **full),

@@ -13,7 +13,7 @@ from connmon.views.answer import answer
 from connmon.views.frame import Frame, Gauge, Head, Row
 from connmon.views.query import Query
 from connmon.views.recorded import Recorded
-from connmon.views.schema import PROGRAMS, VIEWS, Kind, Taking
+from connmon.views.schema import PROGRAMS, VIEWS, Kind, Taking, Tally
 from tests.console.fakes import NASTY, plain, widest
 from tests.console.frames import FRAMES, HEAD, a_frame, a_program
 
@@ -39,6 +39,7 @@ _TOLD: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.RECORDS: st.lists(
         st.builds(Taking, NASTY, NASTY, _SECONDS, st.none() | _COUNTS), max_size=3
     ).map(tuple),
+    Kind.TALLIES: st.lists(st.builds(Tally, NASTY, _COUNTS), max_size=3).map(tuple),
 }
 _GAUGES = st.builds(Gauge, _COUNTS, _COUNTS)
 TOLD_HEADS = st.builds(

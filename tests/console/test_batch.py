@@ -78,7 +78,7 @@ SCHEMA = {
     "max_overflow,timeout_seconds,recycle_seconds,pre_ping,conn,ckout,maxconn,"
     "maxckout,stale_seconds,alert,reason,pool_used,waiting,oldest_wait_seconds,"
     "wait_p99_seconds,oldest_seconds,txn_seconds,hold_p50_seconds,hold_p99_seconds,"
-    f"connect_p99_seconds,timeouts,leaks,{_TOTALS}",
+    f"connect_p99_seconds,timeouts,leaks,{_TOTALS},closings",
     CONNECTIONS: _CONNECTION,
     CHECKOUTS: _CONNECTION,
     NODES: "time,node,address,state,reason,since_seconds,heard_seconds,clients,"
@@ -161,6 +161,7 @@ class JsonTests(SynchronousTestCase):
             Kind.FLAG: bool,
             Kind.SERIES: list,
             Kind.RECORDS: list,
+            Kind.TALLIES: list,
         }
         for view, frame in FRAMES.items():
             for row in self.told(frame)[view]:
@@ -205,6 +206,19 @@ class JsonTests(SynchronousTestCase):
             "nova/report.py:7 <lambda> worker-1 9.0s; worker-2 0.4s,",
             line,
         )
+
+    def test_closings(self) -> None:
+        """There is an object for each reason; none is not unknown."""
+        row, other = self.told(FRAMES[POOLS])["pools"]
+        self.assertEqual(
+            [{"reason": "overflow", "count": 812}, ("pool invalidated", 6)],
+            [row["closings"][0], tuple(row["closings"][1].values())],
+        )
+        self.assertEqual([], other["closings"])
+        line, other_line = as_csv(FRAMES[POOLS], 100.0).split("\r\n")[:2]
+        said = "overflow 812; pool invalidated 6; recycle 3; "
+        self.assertIn(f",{said}invalidated: OperationalError 1; pre-ping 1", line)
+        self.assertTrue(other_line.endswith(","), other_line)
 
     def test_events(self) -> None:
         """Each has the time when it happened, the same from tick to tick."""

@@ -232,6 +232,8 @@ class GoldenTests(SynchronousTestCase):
         """All pools, and those of a process."""
         self.check("pools", live(POOLS), (80, 24), (160, 40))
         self.check("pools-of-process", IN_A_PROCESS, (80, 24), (160, 40))
+        closings = live(POOLS, sets={POOLS: "closings"})
+        self.check("pools-closings", closings, (80, 24), (160, 40))
 
     def test_connections(self) -> None:
         """All connections, and those of a pool."""

@@ -571,6 +571,25 @@ class PoolsTests(SynchronousTestCase):
         (row,) = shown(board, POOLS)
         self.assertEqual((None, None), (row["timeout_seconds"], row["recycle_seconds"]))
 
+    def test_why_connections_were_closed(self) -> None:
+        """As told, the most first; not known of who does not tell, though some were."""
+        closings = (("overflow", 3), ("invalidated: OperationalError", 1))
+        pools = (
+            pool(1, BOUNDED, Counters(closes=4))._replace(closings=closings),
+            pool(2, BOUNDED, Counters(closes=4)),
+            pool(3, BOUNDED),
+        )
+        board = Board("s", "n")
+        report = Report(0, None, CLOCK, 1.0, Counters(), Maxima(), pools)
+        told(board, Identity("p", "h", "p", 1), report)
+        rows = shown(board, POOLS)
+        self.assertEqual([closings, None, ()], [row["closings"] for row in rows])
+        for text, found in (("closings:operational", [1]), ("closings=-", [2])):
+            rows = shown(board, POOLS, where=(text,))
+            self.assertEqual(found, [row["pool_id"] for row in rows], text)
+        rows = shown(board, POOLS, sort="-closings")
+        self.assertEqual([1, 3, 2], [row["pool_id"] for row in rows])
+
     def test_how_long_connecting_takes(self) -> None:
         """It has a histogram of its own."""
         created = Histogram((4, *(0,) * (BUCKETS - 1)), 0.002)

@@ -12,12 +12,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.errors import ProtocolError
 from connmon.views.frame import Frame, Gauge, Head
-from connmon.views.schema import EVENTS, NODES, PROGRAMS, TIMEOUTS, VIEWS, Kind, Taking
+from connmon.views.schema import (
+    EVENTS,
+    NODES,
+    POOLS,
+    PROGRAMS,
+    TIMEOUTS,
+    VIEWS,
+    Kind,
+    Taking,
+    Tally,
+)
 from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.frames import (
     FORMAT,
     MOST_RECORDS,
     MOST_STEPS,
+    MOST_TALLIES,
     MOST_TEXTS,
     decode_feed,
     encode_feed,
@@ -63,6 +74,7 @@ VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.RECORDS: st.lists(
         st.builds(Taking, TEXTS, TEXTS, AGES, st.none() | COUNTS), max_size=3
     ).map(tuple),
+    Kind.TALLIES: st.lists(st.builds(Tally, TEXTS, COUNTS), max_size=3).map(tuple),
 }
 
 
@@ -202,6 +214,8 @@ class CutTests(SynchronousTestCase):
         many = (Taking(long, long, 1.0, 7),) * (MOST_RECORDS + 1)
         (row,) = sent(a_frame(TIMEOUTS, holders=many)).rows
         self.assertEqual(((Taking(long[:-1], long[:-1], 1.0, 7),) * MOST_RECORDS,), row)
+        (row,) = sent(a_frame(POOLS, closings=(Tally(long, 7),) * 1000)).rows
+        self.assertEqual(((Tally(long[:-1], 7),) * MOST_TALLIES,), row)
 
     def test_the_head(self) -> None:
         """Its words, and the names in it."""
@@ -264,6 +278,22 @@ WRONG: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
             [["s", "o", 1.0, "1"]],
             [["x" * (TEXT_LIMIT + 1), "o", 1.0, None]],
             [["s", "o", 1.0, None]] * (MOST_RECORDS + 1),
+        ),
+    ),
+    (
+        POOLS,
+        "closings",
+        (
+            "r",
+            ["r"],
+            [None],
+            [["r"]],
+            [[None, 1]],
+            [["r", -1]],
+            [["r", 1.0]],
+            [["r", None]],
+            [["x" * (TEXT_LIMIT + 1), 1]],
+            [["r", 1]] * (MOST_TALLIES + 1),
         ),
     ),
 )
@@ -442,7 +472,12 @@ class RefusedTests(SynchronousTestCase):
 
 def fits(kind: Kind, value: Any) -> bool:
     """Whether a value is of a kind, as the schema says it."""
-    parts = {Kind.TEXTS: str, Kind.RECORDS: Taking, Kind.SERIES: float}
+    parts: dict[Kind, type] = {
+        Kind.TEXTS: str,
+        Kind.RECORDS: Taking,
+        Kind.TALLIES: Tally,
+        Kind.SERIES: float,
+    }
     if kind in parts:
         of = parts[kind]
         return isinstance(value, tuple) and all(isinstance(v, of) for v in value)

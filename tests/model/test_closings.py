@@ -1,0 +1,107 @@
+"""Tests of why connections were closed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.model.closings import (
+    COLLECTED,
+    DISPOSE,
+    MOST_EXCEPTIONS,
+    OTHER,
+    OVERFLOW,
+    SOFT_INVALIDATED,
+    Closings,
+    invalidated,
+)
+from connmon.model.ledger import Ledger
+from connmon.model.records import PoolFacts
+
+REASONS = st.sampled_from([OVERFLOW, COLLECTED, OTHER]) | st.integers(0, 30).map(
+    lambda number: invalidated(f"E{number}")
+)
+
+
+class ClosingsTests(SynchronousTestCase):
+    """The tally of one pool."""
+
+    @given(st.lists(REASONS))
+    def test_nothing_is_lost(self, reasons: list[str]) -> None:
+        """Each closing counts, the first classes of exceptions by their names."""
+        closings = Closings()
+        for each in reasons:
+            closings.add(each)
+        told = closings.told()
+        self.assertEqual(len(reasons), sum(times for _, times in told))
+        self.assertEqual(sorted(told, key=lambda each: (-each[1], each[0])), [*told])
+        classes = [*dict.fromkeys(each for each in reasons if ": " in each)]
+        named = {*classes[:MOST_EXCEPTIONS]}
+        expected = Counter(
+            each if each in named or ": " not in each else "invalidated: others"
+            for each in reasons
+        )
+        self.assertEqual(expected, dict(told))
+
+    def test_long_names(self) -> None:
+        """They are cut."""
+        self.assertEqual("invalidated: " + "E" * 60, invalidated("E" * 300))
+
+
+class FateTests(SynchronousTestCase):
+    """What a ledger makes of a connection's fate."""
+
+    def setUp(self) -> None:
+        """A pool, and a connection that was used."""
+        self.ledger = Ledger()
+        self.pool = self.ledger.pool("pool", PoolFacts("db", "QueuePool"))
+        self.connection = self.ledger.opened(self.pool, 0.0)
+        self.connection.taken(1.0, 7)
+        self.connection.returned(2.0)
+
+    def closings(self) -> dict[str, int]:
+        """Why the pool's connections were closed."""
+        (pool,) = self.ledger.whole(1, 9.0, 0.0).pools
+        self.assertEqual(pool.counters.closes, sum(times for _, times in pool.closings))
+        return dict(pool.closings)
+
+    def test_told_twice(self) -> None:
+        """Who tells first is believed, however often it is counted meanwhile."""
+        self.assertEqual({}, self.closings())
+        self.ledger.closed(self.connection, 3.0, OVERFLOW)
+        self.ledger.dropped(self.connection, 4.0)
+        self.assertEqual({OVERFLOW: 1}, self.closings())
+        self.ledger.closed(self.connection, 5.0, OTHER)
+        self.ledger.fold()
+        # As if two threads had told at once.
+        self.connection.count_closing()
+        self.assertEqual({OVERFLOW: 1}, self.closings())
+
+    def test_dropped(self) -> None:
+        """It is what it was meant for, if that is an end; else it was collected."""
+        for fate, reason in (
+            ("", COLLECTED),
+            (SOFT_INVALIDATED, COLLECTED),
+            (COLLECTED, COLLECTED),
+            (DISPOSE, DISPOSE),
+            (invalidated("E"), "invalidated: E"),
+        ):
+            self.setUp()
+            self.connection.fate = fate
+            self.ledger.dropped(self.connection, 3.0)
+            self.assertEqual({reason: 1}, self.closings(), fate)
+
+    def test_dropped_when_detached(self) -> None:
+        """Its pool's disposal is none of its business."""
+        self.ledger.detached(self.connection, 3.0)
+        self.connection.fate = DISPOSE
+        self.ledger.dropped(self.connection, 4.0)
+        self.assertEqual({COLLECTED: 1}, self.closings())
+
+    def test_never_used(self) -> None:
+        """Something refused it."""
+        self.ledger.dropped(self.ledger.opened(self.pool, 3.0), 3.0)
+        self.assertEqual({OTHER: 1}, self.closings())
