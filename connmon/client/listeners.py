@@ -51,11 +51,11 @@ from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
 from connmon.client.tokens import KEY, TOKEN, Token
-from connmon.model.closings import COLLECTED, DISPOSE, SOFT_INVALIDATED
+from connmon.model.closings import COLLECTED, DISPOSE, PRE_PING, SOFT_INVALIDATED
 from connmon.model.connection import NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
-from connmon.model.records import OUT
+from connmon.model.records import IDLE, INHERITED, OUT, STALE
 
 _EVENTS = (
     "connect",
@@ -89,6 +89,7 @@ class Watch:
         self._over = False
         self._detached: dict[int, ref[Token]] = {}
         self._trace = trace
+        self._owner = current_owner(engine.pool)
         #: Whether a checkout is told of the wait before it, by ``waited``.
         self.keeps_waits = trace == TRACE_SLOW
         self.waited = Word()
@@ -164,9 +165,12 @@ class Watch:
             pool = self.pool()
             if connection is None or connection.pool is not pool:
                 # Made before we listened, or inherited across a fork.
-                connection = self._open(fairy.dbapi_connection, record, monotonic())
-                connection.taken(monotonic(), owner(), site)
+                known, now = connection, monotonic()
+                connection = self._open(fairy.dbapi_connection, record, now)
+                connection.taken(now, owner(), site)
                 connection.tag = CURRENT.get()
+                if known is not None and known.pool.ledger is not pool.ledger:
+                    self._inherited(connection, now)
             elif left == NOT_IDLE and connection.state == OUT and _is_first(fairy):
                 # Not if it is closed: ``SingletonThreadPool`` does that to connections
                 # that other threads have, and then hands them out to these once more.
@@ -249,6 +253,8 @@ class Watch:
             connection = record.info.get(KEY)
             if connection is not None:
                 connection.fate = closings.of_invalidation(exception)
+                if connection.fate == PRE_PING and connection.state == IDLE:
+                    self._stale(connection)
                 connection.pool.ledger.invalidated(connection)
         except Exception as error:
             self.broke(error)
@@ -345,6 +351,28 @@ class Watch:
         record.info[KEY] = connection
         pool.ledger.enter(connection)
         return connection
+
+    def _stale(self, connection: Connection) -> None:
+        """Note that a connection was found broken as it was about to be taken."""
+        now = monotonic()
+        # It is idle, so these are only told with the notice: who it is that found it.
+        connection.owner = self._owner()
+        connection.site, connection.tag = self._where(), CURRENT.get()
+        idle = now - connection.since
+        connection.pool.ledger.noticed(connection, STALE, now, idle)
+
+    def _inherited(self, connection: Connection, now: float) -> None:
+        """Note that a connection was taken which another process had opened.
+
+        That is sure: a process begins another ledger only when it is a fork's child.
+        """
+        if connection.site is None:
+            connection.site = self._where()
+        connection.pool.ledger.noticed(connection, INHERITED, now, 0.0)
+
+    def _where(self) -> Any:
+        """The application's line, of what happens seldom enough to be always told."""
+        return None if self._trace == TRACE_OFF else here(2)
 
     def broke(self, error: Exception) -> None:
         """Something of ours failed: the application must not notice more than this."""

@@ -18,8 +18,8 @@ from connmon.model.board import Board
 from connmon.model.figures import places
 from connmon.model.journal import CRIT, WARN, Journal, Severity
 from connmon.model.process import Process
-from connmon.model.records import OUT, Counters, Identity
-from connmon.wording import shown
+from connmon.model.records import INHERITED, OUT, Counters, Identity
+from connmon.wording import printable, shown
 
 YOUNG_SECONDS = 60.0
 """A process that began so lately did all it ever did just now."""
@@ -47,6 +47,15 @@ INVALIDATED = _of_total(lambda count: f"{counted(count, 'connection')} invalidat
 FAILED = _of_total(lambda count: f"{counted(count, 'connection')} could not be opened")
 TIMED_OUT = _of_total(lambda count: f"{counted(count, 'checkout')} timed out", CRIT)
 
+SHARED = Kind(
+    CRIT,
+    again=lambda times: "uses connections that another process opened before a fork",
+    among=lambda times, programs: (
+        f"connections that another process opened before a fork used in {programs}"
+    ),
+)
+"""Without a number: of the notices of a report only the last few are known."""
+
 _TOTALS: tuple[tuple[Kind, Callable[[Counters], int]], ...] = (
     (INVALIDATED, lambda totals: totals.invalidations + totals.soft_invalidations),
     (FAILED, lambda totals: totals.connect_failures),
@@ -59,12 +68,13 @@ class Before(NamedTuple):
 
     ``counters`` are the process's, ``None`` if nothing was known of it, and ``live``
     says whether it counted. ``absent`` is for how many seconds its program had had no
-    process, ``None`` if it had one.
+    process, ``None`` if it had one. ``noticed`` is the number of its last notice.
     """
 
     counters: Counters | None
     live: bool
     absent: float | None
+    noticed: int = 0
 
 
 class Chronicle:
@@ -83,15 +93,18 @@ class Chronicle:
         process = self._board.processes.get(identity.process)
         if process is None:
             return Before(None, False, self._comings.absent(identity, now))
+        noticed = process.notices[-1].number if process.notices else 0
         if process.live:
-            return Before(process.counters, True, None)
-        return Before(process.counters, False, self._comings.absent(identity, now))
+            return Before(process.counters, True, None, noticed)
+        absent = self._comings.absent(identity, now)
+        return Before(process.counters, False, absent, noticed)
 
     def reported(self, process: Process, before: Before, now: float) -> None:
         """The board applied a report of a process linked here."""
         if not before.live:
             self._comings.arrived(process.identity, before.absent, now)
         self._count(process, before.counters, now)
+        self._share(process, before, now)
         # Places are counted only where that could matter: it costs.
         if process.identity.process in self._full:
             if (process.figures.used or 0.0) < FREED:
@@ -121,6 +134,20 @@ class Chronicle:
                 text = _blamed(process, grown, now) if kind is TIMED_OUT else ""
                 text = text or kind.again(grown)
                 self._happened(kind, process.identity, text, now, grown)
+
+    def _share(self, process: Process, before: Before, now: float) -> None:
+        """Tell that a connection of another process is used in a fork of it."""
+        if before.counters is None and not _is_young(process, now):
+            return
+        sites = [
+            each.site
+            for each in process.notices
+            if each.number > before.noticed and each.kind == INHERITED
+        ]
+        if sites:
+            text, site = SHARED.again(len(sites)), next(filter(None, sites), "")
+            text = f"{text}: {printable(site)}" if site else text
+            self._happened(SHARED, process.identity, text, now)
 
     def _happened(
         self, kind: Kind, identity: Identity, text: str, now: float, amount: int = 1

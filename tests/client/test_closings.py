@@ -18,8 +18,10 @@ from sqlalchemy.pool import (
 )
 
 from connmon.client.listeners import Watch
+from connmon.client.sites import described
 from connmon.model.closings import MOST_EXCEPTIONS
 from connmon.model.ledger import Ledger
+from connmon.model.records import STALE, Notice
 from tests.client.ownpools import StackPool
 from tests.client.test_truth_async import IS_OLD, AioCase
 from tests.client.truth import Hand, TruthCase, collect
@@ -57,6 +59,10 @@ class ClosingsCase(TruthCase):
             told.update(dict(each.closings))
         self.assertEqual(expected, dict(told))
         self.agree()
+
+    def notices(self, kind: str) -> list[Notice]:
+        """The last notices of a kind."""
+        return [each for each in self.report().notices if each.kind == kind]
 
 
 class ReasonTests(ClosingsCase):
@@ -141,6 +147,7 @@ class ReasonTests(ClosingsCase):
                 "invalidated: DisconnectionError": 1,
             }
         )
+        self.assertEqual([], self.notices(STALE))
 
     def test_a_disconnection(self) -> None:
         """By the class of the driver's own exception."""
@@ -367,6 +374,51 @@ class AioReasonTests(AioCase, ClosingsCase):
         self.assert_closings({"overflow": 1})
         self.run_task(aio.dispose())
         self.assert_closings({"dispose": 1, "overflow": 1})
+
+
+class StaleTests(ClosingsCase):
+    """Connections that were found broken before use."""
+
+    def stale_engine(self, trace: str) -> Any:
+        """An engine with an idle connection that is broken."""
+        engine = self.bare(pool_pre_ping=True)
+        number = len(self.watches) + 1
+        self.agent.ledger.site_name = described
+        self.watches[number] = Watch(self.agent, engine, False, trace)
+        engine.raw_connection().close()
+        self.server.cut_off(max(self.server.open))
+        self.wait(612.0)
+        return engine
+
+    def test_noticed(self) -> None:
+        """For how long it was idle, and who found it where."""
+        engine = self.stale_engine("on")
+        engine.raw_connection().close()
+        (told,) = self.notices(STALE)
+        self.assertEqual((1, STALE, 1, 612.0), (told[1], *told[3:6]))
+        self.assertEqual((self.clock.now, "MainThread"), (told.at, told.owner))
+        self.assertIn("tests/client/test_closings.py:", told.site)
+        self.assertIn("test_noticed", told.site)
+        self.assertEqual(0, self.report().counters.leaks)
+        engine.raw_connection().close()
+        self.assertEqual(1, len(self.notices(STALE)))
+
+    def test_without_a_trace(self) -> None:
+        """``off`` is no line, ``slow`` is one."""
+        for trace in ("slow", "off"):
+            self.stale_engine(trace).raw_connection().close()
+        slow, off = self.notices(STALE)
+        self.assertIn("test_without_a_trace", slow.site)
+        self.assertEqual("", off.site)
+
+    def test_one_that_is_out(self) -> None:
+        """Of a connection that others use meanwhile, nobody knows for how long."""
+        engine = self.engine(poolclass=StaticPool, pool_pre_ping=True)
+        held = self.take(engine)
+        self.server.cut_off(1)
+        engine.raw_connection().close()
+        self.assertEqual([], self.notices(STALE))
+        del held
 
 
 class ThreadTests(ClosingsCase):

@@ -18,7 +18,9 @@ from connmon.model.journal import CRIT, INFO, WARN, Journal, Remark
 from connmon.model.records import (
     DETACHED,
     IDLE,
+    INHERITED,
     OUT,
+    STALE,
     ConnectionRecord,
     Counters,
     Holder,
@@ -26,6 +28,7 @@ from connmon.model.records import (
     Incident,
     InLine,
     Maxima,
+    Notice,
     PoolFacts,
     PoolRecord,
     Report,
@@ -104,6 +107,7 @@ class Node:
         pools: tuple[PoolRecord, ...] = (a_pool(),),
         began: float | None = None,
         incidents: tuple[Incident, ...] = (),
+        notices: tuple[Notice, ...] = (),
     ) -> None:
         """A process reports, as ``NodeLink`` hands it on."""
         token = identity.process
@@ -120,6 +124,7 @@ class Node:
             connections=connections(states or {1: [OUT] * out}),
             began=began,
             incidents=incidents,
+            notices=notices,
         )
         before = self.chronicle.before(identity, self.now)
         self.board.reported(token, self._registrations[token], report, self.now)
@@ -829,3 +834,53 @@ def last_word(node: Node) -> bool | None:
     """Whether the program runs, by what was told of it last."""
     said = node.journal.newest(node.now)
     return said[0].text.startswith("first process joined") if said else None
+
+
+class SharedTests(SynchronousTestCase):
+    """Connections of another process, used in a fork of it."""
+
+    TEXT = "uses connections that another process opened before a fork"
+
+    def noticed(self, *kinds: str, site: str = "") -> tuple[Notice, ...]:
+        """Notices of these kinds, numbered from one."""
+        return tuple(
+            Notice(number, 1, 0.0, kind, number, 0.0, "MainThread", site)
+            for number, kind in enumerate(kinds, 1)
+        )
+
+    def test_told_once(self) -> None:
+        """With the line that took one; what is repeated in a report is no news."""
+        node = Node()
+        node.report(who())
+        notices = self.noticed(STALE, INHERITED, site="shop/db.py:88 take")
+        for told in (notices, notices, ()):
+            node.report(who(), notices=told)
+            node.runs(node.now + 2 * PAUSE_SECONDS)
+        (event,) = [each for each in node.said() if each.severity == CRIT]
+        self.assertEqual(f"{self.TEXT}: shop/db.py:88 take", event.text)
+        self.assertEqual((7, "api", "h"), (event.pid, event.progname, event.hostname))
+
+    def test_again(self) -> None:
+        """Within a minute it is one event more; without a line there is none."""
+        node = Node()
+        node.report(who())
+        for times in (1, 2, 3):
+            node.report(who(), notices=self.noticed(*[INHERITED] * times))
+        node.runs(PAUSE_SECONDS + WINDOW_SECONDS)
+        texts = [each.text for each in node.said() if each.severity == CRIT]
+        self.assertEqual([self.TEXT, f"{self.TEXT} within 1 s"], texts)
+
+    def test_nothing_of_it(self) -> None:
+        """Other notices are no such event."""
+        node = Node()
+        node.report(who())
+        node.report(who(), notices=self.noticed(STALE, "of a later version"))
+        self.assertEqual([], [each for each in node.said() if each.severity == CRIT])
+
+    def test_of_a_process_that_was_not_known(self) -> None:
+        """Another node told it, unless the process has just begun."""
+        for began, times in ((None, 0), (-100.0, 0), (0.0, 1)):
+            node = Node()
+            node.report(who(), began=began, notices=self.noticed(INHERITED))
+            found = [each for each in node.said() if each.severity == CRIT]
+            self.assertEqual(times, len(found), began)

@@ -1,4 +1,4 @@
-"""Why connections were closed, as a console reads it.
+"""Why connections were closed, and what else befell them, as a console reads it.
 
 Of programs with a real MariaDB, which ends sessions of theirs.
 """
@@ -18,7 +18,8 @@ from tests.whole import servers
 from tests.whole.fleet import BIN, WITHIN, Application, Node, ran
 from tests.whole.servers import eventually
 
-#: ``use`` takes connections at the same time, and gives them back.
+#: ``use`` takes connections at the same time, and gives them back. ``fork`` has a child
+#: use the pool, which ends with its parent.
 SETUP = """
 import gc
 from sqlalchemy import create_engine, exc, pool, text
@@ -30,6 +31,16 @@ def take(count):
 def use(count):
     for each in take(count):
         each.close()
+
+def fork():
+    ours, childs = os.pipe()
+    pid = os.fork()
+    if pid:
+        return pid
+    os.close(childs)
+    engine.connect().close()
+    os.read(ours, 1)
+    os._exit(0)
 """
 
 
@@ -48,7 +59,9 @@ class ClosingsTests(SynchronousTestCase):
         url = self.server.url("pymysql").replace("+pymysql", "+pymysql_connmon")
         url += f"?connmon_addr={self.node.address}&connmon_program=app"
         setup = SETUP.format(url=url, pool=pool, options=options)
-        return self.stack.enter_context(Application(setup))
+        # Python 3.12 and later greet any fork beside a thread.
+        quiet = {"PYTHONWARNINGS": "ignore"}
+        return self.stack.enter_context(Application(setup, quiet))
 
     def console(self, *arguments: str | Path) -> str:
         """What a console writes that looks once."""
@@ -122,3 +135,20 @@ class ClosingsTests(SynchronousTestCase):
             header, row = (line.split(",") for line in table)
             told = dict(zip(header, row, strict=True))
             self.assertEqual("not pooled 4", told["closings"])
+
+    def test_a_connection_of_the_parents(self) -> None:
+        """That a child uses it is a critical event, with the line that does."""
+        application = self.start()
+        application.do("use(1)")
+        self.see([1], lambda: [row["conn"] for row in self.rows("processes")])
+        child = application.do("fork()")
+
+        def told() -> list[dict[str, Any]]:
+            return [row for row in self.rows("events") if row["severity"] == "crit"]
+
+        eventually(told, WITHIN)
+        (event,) = told()
+        begins = "uses connections that another process opened before a fork: <string>:"
+        self.assertTrue(event["text"].startswith(begins), event["text"])
+        self.assertTrue(event["text"].endswith(" fork"), event["text"])
+        self.assertEqual((child, "app"), (event["pid"], event["progname"]))
