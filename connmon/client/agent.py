@@ -141,6 +141,8 @@ class Here:
                     after_in_parent=self.forked_parent,
                     after_in_child=self.forked_child,
                 )
+        # A child that was forked in C has no engine of its own yet.
+        self.forked_child()
         if destination not in self._agents:
             self._agents.setdefault(destination, Agent(self, destination))
         return self._agents[destination]

@@ -22,7 +22,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine
 
 from connmon.client import options, process
-from connmon.client.options import OptionError, Options, Source
+from connmon.client.options import TRACE_OFF, OptionError, Options, Source
 from connmon.client.url import is_ours
 from connmon.errors import ConfigError
 
@@ -110,6 +110,7 @@ def watch(engine: Engine, asked: Options | None) -> None:
         from connmon.client.agent import HERE
         from connmon.client.link import Destination
         from connmon.client.listeners import Watch
+        from connmon.client.sites import here
 
         destination = Destination(asked.service, asked.addresses, asked.program)
         ours = Watched(asked, destination)
@@ -117,6 +118,8 @@ def watch(engine: Engine, asked: Options | None) -> None:
         if _WATCHED.setdefault(engine, ours) is ours:
             agent = HERE.agent(destination)
             Watch(agent, engine, asked.transactions, asked.trace)
+            # The line that called ``create_engine``, or ``connmon.attach``.
+            agent.ledger.engine_made(None if asked.trace == TRACE_OFF else here())
     except Exception as error:
         _WATCHED.pop(engine, None)
         COMPLAINTS.say(f"engines are not watched: {error!r}")

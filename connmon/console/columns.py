@@ -65,8 +65,8 @@ _SETS: dict[str, dict[str, str]] = {
     PROCESSES: {
         "now": "hostname progname pid up_seconds conn ckout pool_worst waiting "
         "wait_p99_seconds oldest_seconds txn_seconds timeouts ckoutpersec",
-        "max": "hostname progname pid node heard_seconds pools conn ckout capacity "
-        "maxconn maxckout full leaks",
+        "max": "hostname progname pid node heard_seconds engines pools conn ckout "
+        "capacity maxconn maxckout full leaks",
         "wait": "hostname progname pid ckout capacity pool_worst full waiting "
         "oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds timeouts "
         "leaks",

@@ -27,6 +27,7 @@ from typing import Any
 from connmon.model.backlog import Backlog
 from connmon.model.closings import OTHER
 from connmon.model.connection import CLOSED, Connection
+from connmon.model.engines import Engines
 from connmon.model.holding import KEPT, LISTED, REPEATED, Instant, Owner
 from connmon.model.notices import Noted, notices
 from connmon.model.pool import Pool
@@ -43,9 +44,6 @@ from connmon.model.records import (
     Report,
     WaiterRecord,
 )
-
-ENGINE_SITES = 20
-"""Of how many lines of the application it is told how many engines they made."""
 
 
 def _undescribed(site: Any) -> str:
@@ -87,7 +85,7 @@ class Ledger:
         self._closed: deque[Connection] = deque()
         self._incidents: Backlog[Instant, Incident] = Backlog(KEPT, REPEATED)
         self._notices = notices()
-        self._engines: dict[object, int] = {}
+        self._engines = Engines()
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
@@ -222,13 +220,8 @@ class Ledger:
         pool.stir()
 
     def engine_made(self, site: object) -> None:
-        """An engine was made there. The thread that did, not often.
-
-        Of very many places all but the first are told as one that is not known.
-        """
-        if site not in self._engines and len(self._engines) >= ENGINE_SITES:
-            site = None
-        self._engines[site] = self._engines.get(site, 0) + 1
+        """An engine was made there. The thread that did, not often."""
+        self._engines.add(self.site_name(site))
 
     @property
     def incidents_dropped(self) -> int:
@@ -382,7 +375,7 @@ class Ledger:
             began=self._began,
             waiting=waiting,
             waiters=waiters,
-            engines=self._made(),
+            engines=self._engines.told(),
         )
 
     def _incident(self, instant: Instant, number: int) -> Incident:
@@ -390,8 +383,3 @@ class Ledger:
 
     def _notice(self, noted: Noted, number: int) -> Notice:
         return noted.notice(number, self.site_name)
-
-    def _made(self) -> tuple[tuple[str, int], ...]:
-        """How many engines were made where, most first."""
-        made = sorted(self._engines.copy().items(), key=lambda each: -each[1])
-        return tuple((self.site_name(site), times) for site, times in made)

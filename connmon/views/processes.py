@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from connmon.model.figures import places
 from connmon.model.histogram import Histogram
 from connmon.model.process import Process
-from connmon.model.records import OUT, PoolRecord
+from connmon.model.records import MOST, OUT, PoolRecord
 from connmon.views.alert import OK, Signs, alert, reason
 from connmon.views.moment import Moment
 from connmon.views.programs import joined, totals
@@ -55,6 +55,7 @@ def processes(moment: Moment, scope: Scope) -> Table:
         "up_seconds": lambda e: seconds(e.began),
         "heard_seconds": lambda e: seconds(e.heard),
         "pools": lambda e: len(e.pools),
+        "engines": _engines,
         "conn": lambda e: len(e.connections),
         "ckout": lambda e: e.checkouts,
         "maxconn": lambda e: e.maxima.connections,
@@ -243,6 +244,11 @@ def _closings(record: PoolRecord) -> tuple[Tally, ...] | None:
     if record.counters.closes and not record.closings:
         return None
     return tuple(Tally(*each) for each in record.closings)
+
+
+def _engines(process: Process) -> int | None:
+    """How many engines it made; none is what those say who do not count them."""
+    return min(sum(times for _, times in process.engines), MOST) or None
 
 
 def _duration(told: float | None) -> float | None:

@@ -279,6 +279,7 @@ _PROCESSES = View(
         Field("up_seconds", _SECONDS, "UP", "since connmon began in the process"),
         Field("heard_seconds", _SECONDS, "HEARD", "since its last report"),
         Field("pools", _COUNT, "POOLS", "pools of the process"),
+        Field("engines", _COUNT, "ENGINES", "engines made since it began"),
         *_NOW,
         *_OWN_PEAKS,
         _PER_SECOND,

@@ -275,6 +275,7 @@ def processes() -> list[Row]:
             "up_seconds": 3 * 86400.0 + 4 * 3600,
             "heard_seconds": 0.4,
             "pools": 1,
+            "engines": 1,
             "conn": 15 if full else 3,
             "ckout": 15 if full else 0,
             "maxconn": 15,

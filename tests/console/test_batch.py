@@ -71,7 +71,7 @@ SCHEMA = {
     "wait_p99_seconds,oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
     f"invalidations_per_second,connects_per_second,leaks,{_TOTALS}",
     PROCESSES: "time,hostname,progname,pid,process,node,up_seconds,heard_seconds,"
-    "pools,conn,ckout,maxconn,maxckout,ckoutpersec,stale_seconds,alert,reason,"
+    "pools,engines,conn,ckout,maxconn,maxckout,ckoutpersec,stale_seconds,alert,reason,"
     "capacity,pool_worst,full,waiting,oldest_wait_seconds,wait_p99_seconds,"
     f"oldest_seconds,txn_seconds,timeouts,leaks,{_TOTALS}",
     POOLS: "time,hostname,progname,pid,process,pool_id,pool_name,kind,pool_size,"

@@ -1,4 +1,4 @@
-"""Tests of why connections were closed."""
+"""Tests of why connections were closed, and of how many engines were made where."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from connmon.model.closings import (
     Closings,
     invalidated,
 )
+from connmon.model.engines import ENGINE_SITES, Engines
 from connmon.model.ledger import Ledger
 from connmon.model.records import PoolFacts
 
@@ -105,3 +106,27 @@ class FateTests(SynchronousTestCase):
         """Something refused it."""
         self.ledger.dropped(self.ledger.opened(self.pool, 3.0), 3.0)
         self.assertEqual({OTHER: 1}, self.closings())
+
+
+class EnginesTests(SynchronousTestCase):
+    """The engines of one process."""
+
+    @given(
+        st.lists(
+            st.integers(0, 40).map(lambda number: f"f.py:{number} f" * (number > 0))
+        )
+    )
+    def test_nothing_is_lost(self, sites: list[str]) -> None:
+        """Each engine counts, of few lines by name, the most first."""
+        engines = Engines()
+        for each in sites:
+            engines.add(each)
+        told = engines.told()
+        self.assertEqual(len(sites), sum(times for _, times in told))
+        self.assertLessEqual(len(told), ENGINE_SITES + 1)
+        counts = [times for _, times in told]
+        self.assertEqual(sorted(counts, reverse=True), counts)
+        real = Counter(sites)
+        for site, times in told:
+            if site:
+                self.assertEqual(real[site], times)

@@ -19,8 +19,9 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.model.connection import Connection
+from connmon.model.engines import ENGINE_SITES
 from connmon.model.holding import KEPT, LISTED, REPEATED, Waiter
-from connmon.model.ledger import ENGINE_SITES, Ledger
+from connmon.model.ledger import Ledger
 from connmon.model.notices import KEPT as NOTICES_KEPT
 from connmon.model.notices import REPEATED as NOTICES_REPEATED
 from connmon.model.pool import Pool

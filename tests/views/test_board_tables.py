@@ -452,6 +452,16 @@ class ProcessesTests(SynchronousTestCase):
             (row["heard_seconds"], row["up_seconds"], row["oldest_seconds"]),
         )
 
+    def test_engines(self) -> None:
+        """How many it made, by all of its lines; not known of who tells of none."""
+        board = Board("s", "n")
+        report = Report(0, None, CLOCK, 1.0, Counters(), Maxima())
+        for token, made in (("p1", (("a.py:1 f", 40), ("", 2))), ("p2", ())):
+            told(board, Identity(token, "h", "p", 1), replace(report, engines=made))
+        self.assertEqual(
+            [42, None], [row["engines"] for row in shown(board, PROCESSES)]
+        )
+
     def test_narrowed(self) -> None:
         """To a host, a program of one host, a process, a node."""
         board = a_board()

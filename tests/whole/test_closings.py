@@ -136,6 +136,15 @@ class ClosingsTests(SynchronousTestCase):
             told = dict(zip(header, row, strict=True))
             self.assertEqual("not pooled 4", told["closings"])
 
+    def test_engines(self) -> None:
+        """How many a process made."""
+        application = self.start()
+        again = "create_engine(engine.url, plugins=['connmon'], connmon_program='app',"
+        again += f" connmon_addr={self.node.address!r})"
+        application.do(f"use(1); made = [{again} for _ in range(4)]")
+        application.do("made.clear(); gc.collect(); use(2)")
+        self.see([5], lambda: [row["engines"] for row in self.rows("processes")])
+
     def test_a_connection_of_the_parents(self) -> None:
         """That a child uses it is a critical event, with the line that does."""
         application = self.start()
