@@ -16,11 +16,16 @@ _SPAN = 10.0
 class Waited(NamedTuple):
     """What a report says more of waits than the one before.
 
-    ``waits`` is how many are over, by bucket, ``timeouts`` how many by pool.
+    Both are by pool: of ``waits`` how many are over, by bucket, of ``timeouts`` how
+    many there were.
     """
 
-    waits: tuple[int, ...]
+    waits: dict[int, tuple[int, ...]]
     timeouts: dict[int, int]
+
+    def of_all(self) -> tuple[int, ...]:
+        """How many waits are over, by bucket, of all pools."""
+        return tuple(map(sum, zip([0] * BUCKETS, *self.waits.values(), strict=True)))
 
 
 class Lately:

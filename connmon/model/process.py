@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from connmon.model import figures
 from connmon.model.figures import Figures
-from connmon.model.histogram import BUCKETS, Histogram
+from connmon.model.histogram import Histogram, joined
 from connmon.model.holding import LISTED, REPEATED
-from connmon.model.lately import Lately, Waited
+from connmon.model.lately import Durations, Lately, Waited
 from connmon.model.notices import REPEATED as NOTICES
 from connmon.model.rate import Rate
 from connmon.model.records import (
@@ -51,6 +51,7 @@ class Process:
         "_began",
         "_figures",
         "_timeouts",
+        "_waits",
         "checkouts",
         "clock",
         "connections",
@@ -91,6 +92,7 @@ class Process:
         self._figures: Figures | None = None
         #: Of the last minute, by pool; made when there is one.
         self._timeouts: dict[int, Lately] = {}
+        self._waits: dict[int, Durations] = {}
 
     @property
     def offset(self) -> float:
@@ -129,30 +131,44 @@ class Process:
         """
         if not self.live and self.counters != Counters():
             return None
-        waits = [0] * BUCKETS
+        waits: dict[int, tuple[int, ...]] = {}
         timeouts: dict[int, int] = {}
         for pool in report.pools:
             known = self.pools.get(pool.id)
             before = _NOTHING if known is None else known
             if pool.waits != before.waits:
                 pairs = zip(pool.waits.counts, before.waits.counts, strict=True)
-                more = (max(after - was, 0) for after, was in pairs)
-                waits = [sum(each) for each in zip(waits, more, strict=True)]
+                more = tuple(max(after - was, 0) for after, was in pairs)
+                if any(more):
+                    waits[pool.id] = more
             grown = pool.counters.timeouts - before.counters.timeouts
             if grown > 0:
                 timeouts[pool.id] = grown
-        return Waited(tuple(waits), timeouts) if any(waits) or timeouts else None
+        return Waited(waits, timeouts) if waits or timeouts else None
 
     def note_waits(self, waited: Waited, now: float) -> None:
         """Note what happened to those who waited, for the last minute."""
         for pool, count in waited.timeouts.items():
             self._timeouts.setdefault(pool, Lately()).add(count, now)
+        for pool, counts in waited.waits.items():
+            self._waits.setdefault(pool, Durations()).add(counts, now)
 
     def timeouts_lately(self, now: float, pool: int | None = None) -> int:
         """How many checkouts timed out in the last 60 seconds, of a pool or of all."""
         return sum(
             each.within(now)
             for id, each in self._timeouts.items()
+            if pool is None or id == pool
+        )
+
+    def waits_lately(self, now: float, pool: int | None = None) -> Histogram:
+        """How long those waited who were done with it in the last 60 seconds.
+
+        Of a pool or of all; their sum in seconds is not known.
+        """
+        return joined(
+            each.histogram(now)
+            for id, each in self._waits.items()
             if pool is None or id == pool
         )
 
@@ -176,6 +192,7 @@ class Process:
         for id in report.dropped:
             self.pools.pop(id, None)
             self._timeouts.pop(id, None)
+            self._waits.pop(id, None)
         for pool in report.pools:
             self.pools[pool.id] = pool
         self.clock = report.clock
@@ -229,6 +246,7 @@ class Process:
         self.notices = tuple(each._replace(at=each.at - later) for each in self.notices)
         self.heard = now
         self._timeouts.clear()
+        self._waits.clear()
         self._clear()
 
     def _clear(self) -> None:

@@ -126,7 +126,7 @@ class Sums:
         self, process: Process, timeouts: int, waited: Waited | None, now: float
     ) -> None:
         """Note what happened to those who waited, for the last minute."""
-        waits = None if waited is None else waited.waits
+        waits = waited.of_all() if waited is not None and waited.waits else None
         for extent in (self.program(process.identity, now), self.service):
             extent.note_waits(timeouts, waits, now)
         if timeouts > 0:

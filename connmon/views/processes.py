@@ -11,7 +11,7 @@ from connmon.model.process import Process
 from connmon.model.records import MOST, OUT, PoolRecord
 from connmon.views.alert import OK, Signs, alert, reason
 from connmon.views.moment import Moment
-from connmon.views.programs import joined, totals
+from connmon.views.programs import totals
 from connmon.views.schema import POOLS, PROCESSES, VIEWS, Tally
 from connmon.views.table import Scope, Table
 
@@ -66,7 +66,7 @@ def processes(moment: Moment, scope: Scope) -> Table:
         "pool_worst": lambda e: e.figures.used,
         "full": lambda e: e.figures.full,
         "waiting": lambda e: e.waiting,
-        "wait_p99_seconds": lambda e: _waits(e).quantile(0.99),
+        "wait_p99_seconds": lambda e: e.waits_lately(moment.now).quantile(0.99),
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
         "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
     }
@@ -90,7 +90,7 @@ def pools(moment: Moment, scope: Scope) -> Table:
         "maxconn": lambda e: e.record.maxima.connections,
         "maxckout": lambda e: e.record.maxima.checkouts,
         "stale_seconds": lambda e: moment.unheard(e.process),
-        "wait_p99_seconds": lambda e: e.record.waits.quantile(0.99),
+        "wait_p99_seconds": lambda e: _waits(moment, e).quantile(0.99),
         "hold_p50_seconds": lambda e: e.record.holds.quantile(0.5),
         "hold_p99_seconds": lambda e: e.record.holds.quantile(0.99),
         "connect_p99_seconds": lambda e: e.record.creations.quantile(0.99),
@@ -234,9 +234,9 @@ def _lines(process: Process) -> dict[int, tuple[int, float]]:
     return lines
 
 
-def _waits(process: Process) -> Histogram:
-    """How long its waits were that are over."""
-    return joined(each.waits for each in process.pools.values())
+def _waits(moment: Moment, entry: PoolEntry) -> Histogram:
+    """How long those waited for a pool who were done with it in the last minute."""
+    return entry.process.waits_lately(moment.now, entry.record.id)
 
 
 def _closings(record: PoolRecord) -> tuple[Tally, ...] | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 from connmon.model import figures
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
-from connmon.model.histogram import BUCKETS, Histogram
+from connmon.model.histogram import Histogram, joined
 from connmon.model.records import MOST, Counters
 from connmon.views.alert import OK, RANKS, Signs, alert, reason
 from connmon.views.moment import Moment
@@ -198,12 +198,6 @@ def totals(of: Callable[[Any], Counters]) -> dict[str, Callable[[Any], Any]]:
         ),
         "timeouts": lambda e: of(e).timeouts,
     }
-
-
-def joined(histograms: Iterable[Histogram]) -> Histogram:
-    """Their sum, without that in seconds."""
-    counts = [each.counts for each in histograms]
-    return Histogram(tuple(map(sum, zip([0] * BUCKETS, *counts, strict=True))))
 
 
 def _of_program(read: Callable[[Program], Any]) -> Callable[[Any], Any]:

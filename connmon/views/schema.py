@@ -165,9 +165,6 @@ _WAITING = Field("waiting", _COUNT, "WAIT", "threads or tasks waiting for a conn
 _WAIT_P99 = Field(
     "wait_p99_seconds", _SECONDS, "Wp99", "99th percentile of waits, last 60 s"
 )
-_WAIT_P99_OF_ALL = Field(
-    "wait_p99_seconds", _SECONDS, "Wp99", "99th percentile of all its waits"
-)
 _WAIT_FOR = Field("oldest_wait_seconds", _SECONDS, "WAIT FOR", "longest wait now")
 _OLDEST = Field("oldest_seconds", _SECONDS, "OLDEST", "longest checkout now")
 _TXN = Field("txn_seconds", _SECONDS, "TXN", "longest open transaction now")
@@ -289,7 +286,7 @@ _PROCESSES = View(
         _POOL_WORST,
         Field("full", _COUNT, "FULL", "pools that are full"),
         *_WAITS,
-        _WAIT_P99_OF_ALL,
+        _WAIT_P99,
         *_LONGEST,
         _TIMEOUTS,
         _LEAKS,
@@ -315,7 +312,7 @@ _POOLS = View(
         *_JUDGED,
         Field("pool_used", _RATIO, "POOL", "checked out of pool_size + max_overflow"),
         *_WAITS,
-        _WAIT_P99_OF_ALL,
+        _WAIT_P99,
         *_LONGEST,
         Field("hold_p50_seconds", _SECONDS, "HOLD50", "median of ended checkouts"),
         Field("hold_p99_seconds", _SECONDS, "HOLD99", "99th percentile of them"),

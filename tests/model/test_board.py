@@ -607,6 +607,10 @@ class WaitsTests(SynchronousTestCase):
         self.assertEqual(3, process.timeouts_lately(103.0))
         self.assertEqual(2, process.timeouts_lately(161.0, self.pool.id))
         self.assertEqual(0, process.timeouts_lately(103.0, self.pool.id + 1))
+        for pool in (None, self.pool.id):
+            self.assertEqual(waits, process.waits_lately(103.0, pool))
+        self.assertEqual(Histogram(), process.waits_lately(103.0, self.pool.id + 1))
+        self.assertEqual(Histogram(), process.waits_lately(173.0))
         self.board.departed("p1", 1, 104.0)
         self.assertEqual(0, process.timeouts_lately(104.0))
 

@@ -98,7 +98,7 @@ class WaitingTests(SynchronousTestCase):
             )
 
     def test_a_process(self) -> None:
-        """The same, and of all of its waits."""
+        """The same, of its own waits."""
         found = row(a_waiting_board(), PROCESSES)
         self.assertEqual(
             (3, 4.0, 5, CRIT),
@@ -172,6 +172,47 @@ class WaitingTests(SynchronousTestCase):
             head = Fleet(board).head(now)
             self.assertEqual(int(level == CRIT), head.crit)
         self.assertIsNone(Fleet(board).head(NOW + 75.0).wait_p99_seconds)
+
+    def test_waits_of_the_last_minute(self) -> None:
+        """Of a process and a pool, too, no wait counts that is longer ago."""
+        board = a_waiting_board()
+        for view in (PROGRAMS, HOSTS, PROCESSES, POOLS):
+            for after, known in ((0.0, True), (49.0, True), (75.0, False)):
+                found = row(board, view, now=NOW + after)["wait_p99_seconds"]
+                self.assertEqual(known, found is not None, (view, after))
+        quick = Histogram((10, *SLOW.counts[1:]), 7.5)
+        pools = (WAITING.pools[0]._replace(waits=quick), WAITING.pools[1])
+        later = replace(WAITING, sequence=2, base=1, pools=pools)
+        told(board, WHO, later, NOW + 70.0)
+        for view in (PROGRAMS, HOSTS, PROCESSES, POOLS):
+            found = row(board, view, now=NOW + 70.0)["wait_p99_seconds"]
+            self.assertAlmostEqual(0.00099, found, msg=view)
+
+    def test_waits_of_long_ago(self) -> None:
+        """When they were is not known of a process that was not heard before."""
+        board = Board("s", "n")
+        old = replace(WAITING, sequence=0, base=None, began=CLOCK - 3600.0)
+        told(board, WHO, old)
+        young = replace(old, began=CLOCK - 3.0)
+        told(board, replace(WHO, process="p2", hostname="i"), young)
+        for view in (PROGRAMS, PROCESSES, POOLS):
+            of_old, of_young = row(board, view), row(board, view, -1 - (view == POOLS))
+            self.assertEqual(("h", "i"), (of_old["hostname"], of_young["hostname"]))
+            self.assertIsNone(of_old["wait_p99_seconds"], view)
+            self.assertAlmostEqual(0.995, of_young["wait_p99_seconds"], msg=view)
+
+    def test_what_is_kept_of_waits(self) -> None:
+        """Nothing where there was none, nor of a pool or a process that is gone."""
+        board = a_waiting_board()
+        process = board.processes["p1"]
+        self.assertEqual([1], list(process._waits))
+        gone = replace(WAITING, sequence=2, base=1, pools=(), dropped=(1,))
+        told(board, WHO, gone)
+        self.assertEqual([], list(process._waits))
+        board = a_waiting_board()
+        process = board.processes["p1"]
+        self.assertTrue(board.departed("p1", 1, NOW + 1.0))
+        self.assertEqual([], list(process._waits))
 
     def test_a_program_that_has_ended(self) -> None:
         """What timed out right before is told for as long."""
