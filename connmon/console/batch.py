@@ -18,7 +18,7 @@ from connmon.console.choices import Choices
 from connmon.console.line import clipped
 from connmon.console.text import UNICODE, Glyphs, Line, Style, clean
 from connmon.views.frame import Frame, Gauge, Head, Row
-from connmon.views.schema import EVENTS, PROGRAMS, VIEWS, Kind
+from connmon.views.schema import EVENTS, PROGRAMS, VIEWS, Kind, Taking
 
 _DIGITS = {"lag_seconds": 6}
 """Decimals of what may be of microseconds; all else has three."""
@@ -179,23 +179,23 @@ def _value(value: Any, kind: Kind, name: str) -> Any:
     if kind in (Kind.TEXTS, Kind.SERIES):
         return list(value)
     if kind is Kind.RECORDS:
-        return [_taking(*each) for each in value]
+        return [_taking(Taking(*each)) for each in value]
     if kind is Kind.TALLIES:
         return [{"reason": reason, "count": count} for reason, count in value]
     return value
 
 
-def _taking(
-    site: str, owner: str, seconds: float, session: int | None
-) -> dict[str, object]:
+def _taking(each: Taking) -> dict[str, object]:
     """Who has a connection, or waits for one, as an object."""
-    line, function = place(site)
+    line, function = place(each.site)
     return {
         "site": line,
         "function": function,
-        "thread": owner or None,
-        "seconds": _rounded(seconds),
-        "session": session,
+        "thread": each.owner or None,
+        "seconds": _rounded(each.seconds),
+        "session": each.session,
+        "address": each.address or None,
+        "tag": each.tag or None,
     }
 
 

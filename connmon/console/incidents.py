@@ -20,7 +20,7 @@ from connmon.errors import ConnmonError, QueryError
 from connmon.views.answer import checked
 from connmon.views.frame import Frame
 from connmon.views.query import WHOLE, Query
-from connmon.views.schema import TIMEOUTS
+from connmon.views.schema import TIMEOUTS, Taking
 
 NOTHING = "no checkout has timed out"
 """What is said where there is nothing to show."""
@@ -158,19 +158,29 @@ def _victim(values: Values, glyphs: Glyphs) -> str:
     waited = figures.duration(number(values.get("waited_seconds")))
     owner = harmless(values.get("owner"), glyphs) or "somebody"
     site = sentence(values.get("site"), glyphs)
-    return f"{owner} gave up after {waited}" + (f" at {site}" if site else "")
+    tag = harmless(values.get("tag"), glyphs)
+    said = f"{owner} gave up after {waited}" + (f" at {site}" if site else "")
+    return f"{said}  tag {tag}" if tag else said
 
 
 def _takings(title: str, value: object, glyphs: Glyphs) -> list[str]:
     """A line for each of those who had a connection, or waited for one."""
     lines = []
     for each in value if isinstance(value, (list, tuple)) else ():
-        site, owner, seconds, session = each
+        taking = Taking(*each)
         said = [
-            figures.duration(number(seconds)).rjust(6),
-            sentence(site, glyphs) or figures.UNKNOWN,
-            harmless(owner, glyphs),
-            "" if session is None else f"session {session}",
+            figures.duration(number(taking.seconds)).rjust(6),
+            sentence(taking.site, glyphs) or figures.UNKNOWN,
+            harmless(taking.owner, glyphs),
+            "" if taking.session is None else f"session {taking.session}",
+            _named("from", taking.address, glyphs),
+            _named("tag", taking.tag, glyphs),
         ]
         lines.append("    " + "  ".join(filter(None, said)))
     return [f"  {title}:", *lines] if lines else []
+
+
+def _named(word: str, name: str, glyphs: Glyphs) -> str:
+    """A name after a word for what it is; empty without one."""
+    said = harmless(name, glyphs)
+    return f"{word} {said}" if said else ""

@@ -62,6 +62,7 @@ _INCIDENT: dict[str, Callable[[Any], Any]] = {
     "timeouts": lambda e: e.timeouts,
     "waited_seconds": lambda e: e.victim.seconds,
     "owner": lambda e: e.victim.owner or None,
+    "tag": lambda e: e.victim.tag or None,
     "site": lambda e: e.victim.site or None,
     "holders": lambda e: tuple(map(_holder, e.holders)),
     "waiters": lambda e: tuple(map(_waiter, e.waiters)),
@@ -73,8 +74,10 @@ def _of_incident(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _holder(each: Holder) -> Taking:
-    return Taking(each.site, each.owner, each.seconds, each.session)
+    return Taking(
+        each.site, each.owner, each.seconds, each.session, each.address, each.tag
+    )
 
 
 def _waiter(each: InLine) -> Taking:
-    return Taking(each.site, each.owner, each.seconds)
+    return Taking(each.site, each.owner, each.seconds, tag=each.tag)

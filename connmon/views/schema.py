@@ -55,13 +55,16 @@ class Taking(NamedTuple):
     """Who has a connection, or waits for one, and for how many seconds.
 
     ``site`` is the line of the application, empty if it is not known, ``owner`` the
-    thread or task, ``session`` what the server calls the connection.
+    thread or task, ``session`` what the server calls the connection, and ``address``
+    where it sees that come from; ``tag`` is what the application called its work.
     """
 
     site: str
     owner: str
     seconds: float
     session: int | None = None
+    address: str = ""
+    tag: str = ""
 
 
 class Tally(NamedTuple):
@@ -326,6 +329,9 @@ _POOLS = View(
     order=("hostname", "progname", "pid", "process", "pool_id"),
 )
 
+_SITE = Field("site", _TEXT, "CHECKED OUT AT", "line of the application that took it")
+_TAG = Field("tag", _TEXT, "TAG", "what the application called its work")
+
 _CONNECTION_FIELDS = (
     *_OF_POOL,
     Field("connection", _COUNT, "#", "number of the connection within its process"),
@@ -340,8 +346,8 @@ _CONNECTION_FIELDS = (
     *_JUDGED,
     _STALE_SECONDS,
     Field("owner", _TEXT, "THREAD", "thread or task that took it"),
-    Field("tag", _TEXT, "TAG", "what the application called its work"),
-    Field("site", _TEXT, "CHECKED OUT AT", "line of the application that took it"),
+    _TAG,
+    _SITE,
 )
 
 _CONNECTIONS, _CHECKOUTS = (
@@ -416,6 +422,7 @@ _TIMED_OUT = View(
         Field("timeouts", _COUNT, "TMO", "checkouts of the pool that had timed out"),
         Field("waited_seconds", _SECONDS, "WAITED", "how long it had waited"),
         Field("owner", _TEXT, "THREAD", "thread or task whose checkout timed out"),
+        _TAG,
         Field("site", _TEXT, "CHECKED OUT AT", "line of the application that did"),
         Field("holders", Kind.RECORDS, "HELD BY", "who had them, the longest first"),
         Field("waiters", Kind.RECORDS, "WAITERS", "who waited, the longest first"),

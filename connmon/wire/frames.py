@@ -19,8 +19,10 @@ leaves out the last rows of what would be longer than ``FEED_LIMIT`` bytes. A va
 records is an array of at most ``MOST_RECORDS`` arrays, one of tallies of at most
 ``MOST_TALLIES`` ::
 
-    record  [site, owner, seconds, session | nil]
+    record  [site, owner, seconds, session | nil, address, tag]
     tally   [reason, times]
+
+of which nodes of earlier versions leave out the last two of a record.
 """
 
 from __future__ import annotations
@@ -131,8 +133,8 @@ def _cut(row: Row, cuts: Iterable[tuple[int, Callable[[Any], Any]]]) -> Row:
 
 def _cut_records(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(
-        (site[:TEXT_LIMIT], owner[:TEXT_LIMIT], *rest)
-        for site, owner, *rest in value[:MOST_RECORDS]
+        tuple(part[:TEXT_LIMIT] if isinstance(part, str) else part for part in each)
+        for each in value[:MOST_RECORDS]
     )
 
 
@@ -262,8 +264,14 @@ def _records(value: Any) -> tuple[Taking, ...]:
 
 
 def _record(value: Any) -> Taking:
-    site, owner, seconds, session = array(value, 4)[:4]
-    return Taking(_text(site), _text(owner), duration(seconds), optional_count(session))
+    site, owner, seconds, session, *more = array(value, 4)[:6]
+    return Taking(
+        _text(site),
+        _text(owner),
+        duration(seconds),
+        optional_count(session),
+        *map(_text, more),
+    )
 
 
 def _tallies(value: Any) -> tuple[Tally, ...]:

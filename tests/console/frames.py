@@ -449,9 +449,17 @@ def timeouts() -> list[Row]:
         "timeouts": 12,
         "waited_seconds": 30.0,
         "owner": "MainThread",
+        "tag": "import-job",
         "site": "nova/api/orders.py:88 create",
         "holders": (
-            Taking("nova/api/orders.py:88 create", "worker-3", 38.2, 40211),
+            Taking(
+                "nova/api/orders.py:88 create",
+                "worker-3",
+                38.2,
+                40211,
+                "10.0.0.5:53211",
+                "import-job",
+            ),
             Taking("nova/report.py:7 <lambda>", "worker-1", 9.0),
             Taking("", "worker-2", 0.4),
         ),

@@ -86,7 +86,7 @@ SCHEMA = {
     "messages_received,version,remarks",
     EVENTS: "time,age_seconds,severity,hostname,progname,pid,node,text,origin,sequence",
     TIMEOUTS: "time,age_seconds,hostname,progname,pid,process,number,pool_id,pool_name,"
-    "capacity,held,waiting,timeouts,waited_seconds,owner,site,holders,waiters",
+    "capacity,held,waiting,timeouts,waited_seconds,owner,tag,site,holders,waiters",
 }
 """What is promised: programs of others rely on these names, in this order."""
 
@@ -181,6 +181,8 @@ class JsonTests(SynchronousTestCase):
                     "thread": "worker-3",
                     "seconds": 38.2,
                     "session": 40211,
+                    "address": "10.0.0.5:53211",
+                    "tag": "import-job",
                 },
                 {
                     "site": "nova/report.py:7",
@@ -188,6 +190,8 @@ class JsonTests(SynchronousTestCase):
                     "thread": "worker-1",
                     "seconds": 9.0,
                     "session": None,
+                    "address": None,
+                    "tag": None,
                 },
                 {
                     "site": None,
@@ -195,6 +199,8 @@ class JsonTests(SynchronousTestCase):
                     "thread": "worker-2",
                     "seconds": 0.4,
                     "session": None,
+                    "address": None,
+                    "tag": None,
                 },
             ],
             row["holders"],

@@ -109,7 +109,7 @@ class SetsTests(SynchronousTestCase):
             every = {each.name for each in described.fields}
             told = {
                 EVENTS: {"pid"},  # with the program
-                TIMEOUTS: {"pid"},
+                TIMEOUTS: {"pid", "tag"},
                 CHECKOUTS: {"state", "idle_seconds", "connection"},  # all are out
             }
             self.assertEqual(set(), every - there - marks - told.get(view, set()), view)

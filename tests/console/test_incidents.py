@@ -21,6 +21,8 @@ from tests.console.sources import told_frames
 
 NOW = 1_700_000_000.0
 FRAME = FRAMES[TIMEOUTS]
+SITE = "nova/api/orders.py:88 create"
+KNOWN = "session 40211  from 10.0.0.5:53211  tag import-job"
 
 
 class OptionTests(SynchronousTestCase):
@@ -80,8 +82,14 @@ class JsonTests(SynchronousTestCase):
                 "thread": "worker-7",
                 "seconds": 12.5,
                 "session": None,
+                "address": None,
+                "tag": None,
             },
             first["waiters"][0],
+        )
+        self.assertEqual(
+            (40211, "10.0.0.5:53211", "import-job"),
+            tuple(first["holders"][0][name] for name in ("session", "address", "tag")),
         )
         self.assertEqual(([], None), (second["holders"], second["waiters"]))
 
@@ -104,9 +112,9 @@ class TextTests(SynchronousTestCase):
             [
                 first_line,
                 "  15 of 15 out, 2 more waiting, 12 timed out so far",
-                "  MainThread gave up after 30.0s at nova/api/orders.py:88 create",
+                f"  MainThread gave up after 30.0s at {SITE}  tag import-job",
                 "  held by:",
-                "     38.2s  nova/api/orders.py:88 create  worker-3  session 40211",
+                f"     38.2s  {SITE}  worker-3  {KNOWN}",
                 "      9.0s  nova/report.py:7 <lambda>  worker-1",
                 "      0.4s  -  worker-2",
                 "  waiting:",

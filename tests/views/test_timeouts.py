@@ -36,11 +36,14 @@ def incident(number: int, ago: float, holders: int = 2) -> Incident:
         CLOCK - ago,
         4,
         BOUNDED,
-        InLine(30.0, "victim", SITE),
+        InLine(30.0, "victim", SITE, False, "import"),
         3,
-        tuple(Holder(id, 9.0, f"t{id}", SITE, 40 + id) for id in range(holders)),
+        tuple(
+            Holder(id, 9.0, f"t{id}", SITE, 40 + id, f"10.0.0.{id}:5", "web")
+            for id in range(holders)
+        ),
         1,
-        (InLine(2.0, "next", ""),),
+        (InLine(2.0, "next", "", False, "web"),),
     )
 
 
@@ -80,12 +83,13 @@ class TimeoutsTests(SynchronousTestCase):
                     "timeouts": 4,
                     "waited_seconds": 30.0,
                     "owner": "victim",
+                    "tag": "import",
                     "site": SITE,
                     "holders": (
-                        Taking(SITE, "t0", 9.0, 40),
-                        Taking(SITE, "t1", 9.0, 41),
+                        Taking(SITE, "t0", 9.0, 40, "10.0.0.0:5", "web"),
+                        Taking(SITE, "t1", 9.0, 41, "10.0.0.1:5", "web"),
                     ),
-                    "waiters": (Taking("", "next", 2.0),),
+                    "waiters": (Taking("", "next", 2.0, tag="web"),),
                 }
             ],
             rows(frame),

@@ -211,11 +211,24 @@ class CutTests(SynchronousTestCase):
         long = "x" * (TEXT_LIMIT + 1)
         read = sent(a_frame(NODES, remarks=(long,) * (MOST_TEXTS + 1)))
         self.assertEqual((((long[:-1],) * MOST_TEXTS,),), read.rows)
-        many = (Taking(long, long, 1.0, 7),) * (MOST_RECORDS + 1)
+        many = (Taking(long, long, 1.0, 7, long, long),) * (MOST_RECORDS + 1)
         (row,) = sent(a_frame(TIMEOUTS, holders=many)).rows
-        self.assertEqual(((Taking(long[:-1], long[:-1], 1.0, 7),) * MOST_RECORDS,), row)
+        kept = long[:-1]
+        self.assertEqual(
+            ((Taking(kept, kept, 1.0, 7, kept, kept),) * MOST_RECORDS,), row
+        )
         (row,) = sent(a_frame(POOLS, closings=(Tally(long, 7),) * 1000)).rows
         self.assertEqual(((Tally(long[:-1], 7),) * MOST_TALLIES,), row)
+
+    def test_records_of_an_earlier_version(self) -> None:
+        """They have four parts: address and tag are not known; more are left out."""
+        for parts, expected in (
+            (("s", "o", 1.0, 7), Taking("s", "o", 1.0, 7)),
+            (("s", "o", 1.0, None, "a:1"), Taking("s", "o", 1.0, None, "a:1")),
+            (("s", "o", 1.0, 7, "a:1", "t", 9), Taking("s", "o", 1.0, 7, "a:1", "t")),
+        ):
+            (row,) = sent(a_frame(TIMEOUTS, holders=(parts,))).rows
+            self.assertEqual(((expected,),), row)
 
     def test_the_head(self) -> None:
         """Its words, and the names in it."""
@@ -276,6 +289,9 @@ WRONG: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
             [["s", "o", None, 1]],
             [["s", "o", 1.0, -1]],
             [["s", "o", 1.0, "1"]],
+            [["s", "o", 1.0, 1, 5]],
+            [["s", "o", 1.0, 1, "a", None]],
+            [["s", "o", 1.0, 1, "a", "x" * (TEXT_LIMIT + 1)]],
             [["x" * (TEXT_LIMIT + 1), "o", 1.0, None]],
             [["s", "o", 1.0, None]] * (MOST_RECORDS + 1),
         ),
