@@ -205,6 +205,13 @@ def _sentence(name: str, values: Values, manner: Manner) -> str:
     return sentence(values.get(name), manner.glyphs) or figures.UNKNOWN
 
 
+def _several(name: str, values: Values, manner: Manner) -> str:
+    names = sentences(values.get(name), manner.glyphs)
+    if manner.short_names and name == "hostnames":
+        names = [_short(each) for each in names]
+    return sentence(", ".join(names), manner.glyphs) or figures.UNKNOWN
+
+
 def _flag(name: str, values: Values, _: Manner) -> str:
     value = values.get(name)
     return ("yes" if value else "no") if isinstance(value, bool) else figures.UNKNOWN
@@ -317,6 +324,7 @@ _WRITERS: dict[Look, Callable[[str, Values, Manner], str]] = {
     Look.RECORDS: _records,
     Look.TALLIES: _tallies,
     Look.SHARE: _figure(figures.percent),
+    Look.NAMES: _several,
 }
 
 

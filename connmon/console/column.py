@@ -58,11 +58,13 @@ class Look(Enum):
     TALLIES = auto()
     #: A share in percent, without a bar.
     SHARE = auto()
+    #: Several names with commas between them, cut like one.
+    NAMES = auto()
 
 
 _OF_KIND = {
     Kind.TEXT: Look.NAME,
-    Kind.TEXTS: Look.TEXT,
+    Kind.TEXTS: Look.NAMES,
     Kind.COUNT: Look.COUNT,
     Kind.SECONDS: Look.SECONDS,
     Kind.RATE: Look.RATE,
@@ -131,9 +133,10 @@ _LEFT = (
     Look.ALERT,
     Look.RECORDS,
     Look.TALLIES,
+    Look.NAMES,
 )
 
-ELASTIC = (Look.NAME, Look.WHO)
+ELASTIC = (Look.NAME, Look.WHO, Look.NAMES)
 """Columns that may be cut in the middle."""
 
 FILLING = (
@@ -156,6 +159,7 @@ _FLOORS = {
     Look.MOMENT: 8,
     Look.NAME: 8,
     Look.WHO: 8,
+    Look.NAMES: 8,
     Look.BAR: 13,
     Look.SPARK: 10,
     Look.TEXT: 16,
@@ -184,6 +188,8 @@ _LEAST_NAMES = {
     "progname": 14,
     "address": 21,
     "pool_name": 18,
+    "prognames": 14,
+    "sites": 28,
 }
 _LEAST_HOST = 20
 """That of a host where it is all that a row is about."""

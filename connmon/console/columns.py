@@ -25,6 +25,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
 )
@@ -110,6 +112,16 @@ _SETS: dict[str, dict[str, str]] = {
         "wait": "age_seconds hostname progname pool_name number waited_seconds owner "
         "site waiters",
     },
+    SITES: {
+        "now": "ckout out_of share waiting oldest_seconds txn_seconds nproc hosts "
+        "prognames site",
+        "names": "ckout waiting oldest_wait_seconds hostnames prognames tags site",
+    },
+    TAGS: {
+        "now": "tag ckout out_of share waiting oldest_seconds txn_seconds nproc hosts "
+        "prognames sites",
+        "names": "tag ckout waiting oldest_wait_seconds hostnames prognames sites",
+    },
 }
 
 #: The columns of each view by their importance; those before the bar are never left
@@ -133,6 +145,10 @@ _RANKS = {
     EVENTS: "age_seconds text | severity progname hostname node",
     TIMEOUTS: "age_seconds progname | holders site waiters held waiting hostname "
     "waited_seconds capacity timeouts owner pool_name number",
+    SITES: "ckout site | out_of waiting oldest_seconds prognames txn_seconds share "
+    "hosts nproc oldest_wait_seconds tags hostnames",
+    TAGS: "ckout tag | out_of waiting oldest_seconds prognames sites txn_seconds share "
+    "hosts nproc oldest_wait_seconds hostnames",
 }
 
 #: What a view needs of each row besides its columns, as far as it has these fields.
@@ -149,7 +165,18 @@ _MARKS = (
 
 #: What is the same in all rows where another field is.
 _IMPLIED = {
-    "process": ("hostname", "progname", "pid", "node"),
+    "hostname": ("hosts", "hostnames"),
+    "progname": ("prognames",),
+    "process": (
+        "hostname",
+        "progname",
+        "pid",
+        "node",
+        "nproc",
+        "hosts",
+        "hostnames",
+        "prognames",
+    ),
     "pool_id": ("pool_name",),
 }
 

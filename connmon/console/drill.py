@@ -16,6 +16,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
 )
 
@@ -30,10 +32,22 @@ def opened(place: Place, row: Row) -> Place | None:
 
     A program leads to its processes, a process to its pools, a pool to its connections;
     a host to its programs, a node to the processes that are linked to it, a checkout to
-    itself among its pool's connections, an event to the processes of its program.
+    itself among its pool's connections, an event to the processes of its program, a
+    line of the application or a tag to its checkouts.
     """
     way = _WAYS.get(place.view)
     return None if way is None else way(place, row)
+
+
+def summed_up(place: Place, row: Row | None) -> Place | None:
+    """The lines that hold what a row stands for, or what is listed if that is that.
+
+    ``None`` if the row stands for nothing that can be held.
+    """
+    if place.view in (CONNECTIONS, CHECKOUTS):
+        return Place(SITES, place.scope, place.title)
+    inner = None if row is None or place.view == NODES else opened(place, row)
+    return None if inner is None else replace(inner, view=SITES)
 
 
 def _programs(place: Place, row: Row) -> Place | None:
@@ -79,6 +93,16 @@ def _checkout(place: Place, row: Row) -> Place:
     return replace(_connections(place, row), selected=key)
 
 
+def _checkouts(name: str, none: str) -> Callable[[Place, Row], Place]:
+    """Those of a row that is about this field, within what the place is narrowed to."""
+
+    def way(place: Place, row: Row) -> Place:
+        scope = {**dict(place.scope), name: row.get(name)}
+        return _below(place, CHECKOUTS, scope, str(row.get(name) or none))
+
+    return way
+
+
 _WAYS: dict[str, Callable[[Place, Row], Place | None]] = {
     HOSTS: _programs,
     PROGRAMS: _processes,
@@ -88,6 +112,8 @@ _WAYS: dict[str, Callable[[Place, Row], Place | None]] = {
     PROCESSES: _pools,
     POOLS: _connections,
     CHECKOUTS: _checkout,
+    SITES: _checkouts("site", "line not known"),
+    TAGS: _checkouts("tag", "no tag"),
 }
 
 

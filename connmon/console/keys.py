@@ -36,6 +36,8 @@ class Action(Enum):
     POOLS = auto()
     CONNECTIONS = auto()
     TIMEOUTS = auto()
+    SITES = auto()
+    GROUP = auto()
     NEXT_VIEW = auto()
     PREVIOUS_VIEW = auto()
     TREE = auto()
@@ -120,6 +122,8 @@ SECTIONS = (
             Binding(Action.POOLS, ("7",), "pools"),
             Binding(Action.CONNECTIONS, ("8",), "connections"),
             Binding(Action.TIMEOUTS, ("9",), "timeouts"),
+            Binding(Action.SITES, ("0",), "call sites"),
+            Binding(Action.GROUP, ("b",), "by call site, tag"),
             Binding(Action.NEXT_VIEW, ("Tab",), "next view"),
             Binding(Action.PREVIOUS_VIEW, ("Shift-Tab",), "view before"),
             Binding(Action.TREE, ("F5", "t"), "programs by host", "Tree"),

@@ -26,6 +26,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
 )
@@ -40,8 +42,10 @@ ORDER = (
     POOLS,
     CONNECTIONS,
     TIMEOUTS,
+    SITES,
+    TAGS,
 )
-"""The views in the order of their keys."""
+"""The views in the order of their keys; the last has none of its own."""
 
 
 def press(screen: Screen, key: str, sight: Sight) -> Pressed:
@@ -144,12 +148,16 @@ def viewing(screen: Screen, name: str) -> Screen:
     screen = replace(screen, places=screen.places[:1], choices=choices)
     if screen.place.view == name:
         return screen
-    place = Place(name, where=screen.where)
+    return _seeing(screen, Place(name, where=screen.where))
+
+
+def _seeing(screen: Screen, place: Place) -> Screen:
+    """The screen at another place, without its filter if that has no meaning there."""
     try:
-        filters.parse(place.where, VIEWS[name])
+        filters.parse(place.where, VIEWS[place.view])
     except QueryError as error:
         screen = noticed(screen, f"filter dropped: {error}", error=True)
-        place = Place(name)
+        place = replace(place, where="")
     return screen.at(place)
 
 
@@ -159,6 +167,31 @@ def _turn(step: int) -> Rule:
         return viewing(screen, ORDER[(now + step) % len(ORDER)]), Effect()
 
     return rule
+
+
+_SUMMED_UP = {
+    CHECKOUTS: (SITES, "by call site"),
+    SITES: (TAGS, "by tag"),
+    TAGS: (CHECKOUTS, "each by itself"),
+}
+"""What follows when the checkouts are to be summed up by something else."""
+
+
+def _group(screen: Screen, sight: Sight) -> Pressed:
+    """Sum the checkouts up by line, by tag, or not; else those of a row by line."""
+    place, frame = screen.place, sight.frame
+    if place.view in _SUMMED_UP:
+        view, said = _SUMMED_UP[place.view]
+        screen = noticed(screen, said)
+        if len(screen.places) == 1:
+            return viewing(screen, view), Effect()
+        where = Place(view, place.scope, place.title, where=place.where)
+        return _seeing(screen, where), Effect()
+    found = None if frame is None else row(place, frame, sight.page)
+    inner = drill.summed_up(place, found)
+    if inner is None:
+        return noticed(screen, "there is nothing to sum up here"), Effect()
+    return replace(screen, places=(*screen.places, inner)), Effect()
 
 
 # How the rows are shown.
@@ -272,6 +305,8 @@ _RULES: dict[Action, Rule] = {
     Action.POOLS: _view(POOLS),
     Action.CONNECTIONS: _view(CONNECTIONS),
     Action.TIMEOUTS: _view(TIMEOUTS),
+    Action.SITES: _view(SITES),
+    Action.GROUP: _group,
     Action.NEXT_VIEW: _turn(1),
     Action.PREVIOUS_VIEW: _turn(-1),
     Action.TREE: _tree,
@@ -280,13 +315,13 @@ _RULES: dict[Action, Rule] = {
     Action.SORT_RIGHT: ordering.sort_aside(1),
     Action.REVERSE: ordering.reverse,
     Action.SORT_MENU: ordering.open_menu,
-    Action.SORT_NAME: ordering.sort_by("hostname", "node"),
+    Action.SORT_NAME: ordering.sort_by("hostname", "node", "site", "tag"),
     Action.SORT_CONN: ordering.sort_by("conn", "clients"),
     Action.SORT_CKOUT: ordering.sort_by("ckout", "out_seconds"),
     Action.SORT_WAIT: ordering.sort_by("waiting"),
     Action.SORT_AGE: ordering.sort_by("oldest_seconds", "out_seconds", "age_seconds"),
     Action.SORT_RATE: ordering.sort_by("ckoutpersec", "uses"),
-    Action.SORT_POOL: ordering.sort_by("pool_worst", "pool_used"),
+    Action.SORT_POOL: ordering.sort_by("pool_worst", "pool_used", "share"),
     Action.ALERTS_FIRST: _toggle("alerts_first", "alerts on top", "alerts in order"),
     Action.SEARCH: asked.ask(Asking.SEARCH),
     Action.SEARCH_ON: asked.search_on,

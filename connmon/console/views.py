@@ -22,6 +22,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
 )
 
@@ -36,8 +38,16 @@ _TALL = 16
 _VERY_TALL = 30
 """From this height on that is so of all rows."""
 
-_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS)
+_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS, SITES, TAGS)
 """Views in which something is cut more often than not."""
+
+_NAMED = {
+    CONNECTIONS: ("site",),
+    CHECKOUTS: ("site",),
+    SITES: ("site",),
+    TAGS: ("tag",),
+}
+"""What names a row of a view, where that is no host, program or node."""
 
 _NOTHING = {
     PROGRAMS: "no program has reported yet",
@@ -49,6 +59,8 @@ _NOTHING = {
     NODES: "there is no node",
     EVENTS: "nothing has happened yet",
     TIMEOUTS: "no checkout has timed out",
+    SITES: "no connection is checked out",
+    TAGS: "no connection is checked out",
 }
 
 
@@ -169,7 +181,7 @@ def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
     if view == TIMEOUTS:
         held = "; ".join(records(values.get("holders"), Manner(glyphs)))
         return ((Style.PLAIN, " " + sentence(held, glyphs)),)
-    names = ("site",) if view in _SENTENCES else ("hostname", "progname", "node")
+    names = _NAMED.get(view, ("hostname", "progname", "node"))
     named = (harmless(values.get(each), glyphs) for each in names)
     said = [" ".join(each for each in named if each)]
     if owner := harmless(values.get("owner"), glyphs):

@@ -34,7 +34,7 @@ def checked(query: Query) -> View:
     sort = query.sort.removeprefix("-")
     if query.sort and view.field(sort) is None:
         raise _no_field(view, sort, "to sort by")
-    names = {each.name for each in view.fields}
+    names = {*view.inner, *(each.name for each in view.fields)}
     for name, _ in query.scope:
         if name not in names:
             raise _no_field(view, name, "to narrow it by")

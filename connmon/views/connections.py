@@ -59,7 +59,7 @@ def checkouts(moment: Moment, scope: Scope) -> Table:
     """A row for each connection that is out of its pool now."""
     found = Connections()
     seconds = moment.seconds
-    for process in in_scope(moment, scope) if scope else _busy(moment):
+    for process in in_scope(moment, scope) if scope else busy(moment):
         if process.checkouts:
             found.add_out(process)
     since = zip(found.records, found.offsets, strict=True)
@@ -69,7 +69,7 @@ def checkouts(moment: Moment, scope: Scope) -> Table:
     return replace(table, values={**table.values, "out_seconds": ages.__getitem__})
 
 
-def _busy(moment: Moment) -> Iterator[Process]:
+def busy(moment: Moment) -> Iterator[Process]:
     """The live processes of all programs that may have something out."""
     for program in moment.board.sums.programs.busy:
         yield from program.live.values()

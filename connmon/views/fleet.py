@@ -8,7 +8,7 @@ from typing import NamedTuple
 from connmon.model.board import Board
 from connmon.model.extent import Program
 from connmon.model.journal import Remark
-from connmon.views import connections, listed, processes, programs
+from connmon.views import connections, groups, listed, processes, programs
 from connmon.views.alert import CRIT, WARN, Signs, alert, reason, weight
 from connmon.views.answer import answer
 from connmon.views.frame import Frame, Gauge, Head
@@ -24,6 +24,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
 )
 from connmon.views.table import Scope, Table
@@ -35,6 +37,8 @@ _OF_BOARD: dict[str, Callable[[Moment, Scope], Table]] = {
     POOLS: processes.pools,
     CONNECTIONS: connections.connections,
     CHECKOUTS: connections.checkouts,
+    SITES: groups.sites,
+    TAGS: groups.tags,
 }
 
 

@@ -9,12 +9,16 @@ from typing import Any
 from connmon.model.records import PoolFacts
 from connmon.views.connections import described
 from connmon.views.frame import Frame, Row
+from connmon.views.groups import SUMMED_UP_BY, grouped, narrower
 from connmon.views.query import Query
 from connmon.views.schema import CHECKOUTS, CONNECTIONS, HOSTS, POOLS, PROGRAMS, VIEWS
 from connmon.views.table import Scope, Table
 
-WHOLE = tuple(Query(view) for view in VIEWS if view != CHECKOUTS)
-"""The queries whose frames tell everything; checkouts are connections that are out."""
+_MADE = (CHECKOUTS, *SUMMED_UP_BY)
+"""Views that are made of the connections."""
+
+WHOLE = tuple(Query(view) for view in VIEWS if view not in _MADE)
+"""The queries whose frames tell everything, but for whoever waits where."""
 
 
 class Recorded:
@@ -26,6 +30,9 @@ class Recorded:
 
     def table(self, view: str, scope: Scope, now: float) -> Table:
         """The rows of a view that are within ``scope``."""
+        if view in SUMMED_UP_BY:
+            checkouts = self.table(CHECKOUTS, narrower(view, scope), now)
+            return grouped(view, checkouts, self._waits()).within(scope)
         frame = self._frames.get(CONNECTIONS if view == CHECKOUTS else view)
         if frame is None:
             return Table(VIEWS[view], [], {})
@@ -41,6 +48,12 @@ class Recorded:
             self._parent(frame) if view == PROGRAMS else None,
         )
         return table.within(scope) if scope else table
+
+    def _waits(self) -> Table | None:
+        """Nobody, if it is known that nobody waits; who and where is not recorded."""
+        heads = (frame.head for frame in self._frames.values())
+        nobody = any(head.waiting == 0 for head in heads)
+        return Table(VIEWS[CHECKOUTS], [], {}) if nobody else None
 
     def _parent(self, programs: Frame) -> Callable[[str], Row]:
         """Makes a row of the programs view for a host."""

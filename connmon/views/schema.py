@@ -19,6 +19,8 @@ CHECKOUTS = "checkouts"
 NODES = "nodes"
 EVENTS = "events"
 TIMEOUTS = "timeouts"
+SITES = "sites"
+TAGS = "tags"
 
 
 class Kind(Enum):
@@ -98,12 +100,14 @@ class View:
     """A table: its fields, which of them tell a row from all others, and its order.
 
     ``order`` names fields to sort by, the first first; ``-`` before one is downwards.
+    ``inner`` names fields of what its rows sum up: it can be narrowed by them, too.
     """
 
     name: str
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     order: tuple[str, ...]
+    inner: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """The field of that name or heading, in whatever case."""
@@ -431,6 +435,38 @@ _TIMED_OUT = View(
     order=("age_seconds", "process", "number"),
 )
 
+
+def _summed_up(name: str, by: Field, beside: Field) -> View:
+    """A view of checkouts and waits that have a line, or a tag, in common."""
+    fields = (
+        by,
+        Field("ckout", _COUNT, "CKOUT", "connections that are out so"),
+        Field("out_of", _COUNT, "OF", "all that are out in those programs"),
+        Field("share", _RATIO, "SHARE", "the one of the other"),
+        Field("waiting", _COUNT, "WAIT", "threads or tasks that wait for one so"),
+        _WAIT_FOR,
+        *_LONGEST,
+        Field("nproc", _COUNT, "NPROC", "processes that have one, or wait"),
+        Field("hosts", _COUNT, "HOSTS", "hosts of these processes"),
+        Field("hostnames", Kind.TEXTS, "HOST", "their names, 16 at most"),
+        Field("prognames", Kind.TEXTS, "PROGRAM", "their programs, 16 at most"),
+        beside,
+        *_UNHEARD,
+        *_JUDGED,
+    )
+    own = {each.name for each in fields}
+    inner = (each.name for each in _CONNECTION_FIELDS if each.name not in own)
+    order = ("-ckout", "-waiting", by.name)
+    return View(name, fields, key=(by.name,), order=order, inner=tuple(inner))
+
+
+_SITES = _summed_up(
+    SITES, _SITE, Field("tags", Kind.TEXTS, "TAG", "tags of these checkouts")
+)
+_TAGS = _summed_up(
+    TAGS, _TAG, Field("sites", Kind.TEXTS, "CHECKED OUT AT", "lines that took them")
+)
+
 VIEWS = {
     each.name: each
     for each in (
@@ -443,5 +479,7 @@ VIEWS = {
         _NODES,
         _EVENTS,
         _TIMED_OUT,
+        _SITES,
+        _TAGS,
     )
 }

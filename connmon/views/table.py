@@ -38,6 +38,8 @@ class Table:
     def those(self, entries: Iterable[Any], scope: Scope) -> Iterator[Any]:
         """Those of some entries whose fields have the values wanted."""
         for name, value in scope.items():
+            if name in self.view.inner:
+                continue  # what the entries sum up was narrowed by it
             entries = _having(entries, self.values.get(name, nothing), value)
         return iter(entries)
 

@@ -22,6 +22,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
     Taking,
@@ -472,6 +474,64 @@ def timeouts() -> list[Row]:
     ]
 
 
+def sites() -> list[Row]:
+    """Lines that hold connections, one of them many and with waiters, and no line."""
+    told: list[dict[str, Any]] = [
+        {
+            "site": "nova/api/orders.py:88 create",
+            "ckout": 11,
+            "out_of": 15,
+            "share": 11 / 15,
+            "waiting": 2,
+            "oldest_wait_seconds": 12.5,
+            "oldest_seconds": 38.2,
+            "nproc": 3,
+            "hosts": 2,
+            "hostnames": ("ctl1.prod.example.net", "ctl2.prod.example.net"),
+            "prognames": ("nova-api", "nova-conductor"),
+            "tags": ("import-job", "web"),
+            "alert": "crit",
+            "reason": "2 waiting, oldest checkout 38s",
+        },
+        {
+            "site": "nova/db/sqlalchemy/api.py:412 instance_get_all_by_host_and_node",
+            "ckout": 4,
+            "out_of": 15,
+            "share": 4 / 15,
+            "oldest_seconds": 0.2,
+            "stale": 1,
+            "stale_seconds": 11.04,
+            "alert": "warn",
+            "reason": "1 process not heard",
+        },
+        {"out_of": 1},
+    ]
+    usual = {
+        "ckout": 1,
+        "waiting": 0,
+        "nproc": 2,
+        "hosts": 1,
+        "hostnames": ("ctl1.prod.example.net",),
+        "prognames": ("nova-api",),
+        "tags": (),
+        "stale": 0,
+        "alert": "ok",
+        "reason": "",
+    }
+    return [a_row(SITES, **{**usual, **each}) for each in told]
+
+
+def tags() -> list[Row]:
+    """The same by tags."""
+    rows = []
+    for row, tag in zip(sites(), ("import-job", "web", None), strict=True):
+        values = dict(zip((f.name for f in VIEWS[SITES].fields), row, strict=True))
+        del values["tags"]
+        lines = tuple(filter(None, (values.pop("site"),)))
+        rows.append(a_row(TAGS, **values, tag=tag, sites=lines))
+    return rows
+
+
 FRAMES = {
     PROGRAMS: a_frame(PROGRAMS, fleet()),
     HOSTS: a_frame(HOSTS, hosts()),
@@ -482,6 +542,8 @@ FRAMES = {
     NODES: a_frame(NODES, nodes()),
     EVENTS: a_frame(EVENTS, events()),
     TIMEOUTS: a_frame(TIMEOUTS, timeouts()),
+    SITES: a_frame(SITES, sites()),
+    TAGS: a_frame(TAGS, tags()),
 }
 """One of each view."""
 

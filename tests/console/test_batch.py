@@ -35,6 +35,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
     Kind,
@@ -60,6 +62,11 @@ _CONNECTION = (
     "address,state,out_seconds,txn_seconds,idle_seconds,age_seconds,uses,alert,reason,"
     "stale_seconds,owner,tag,site"
 )
+_SUMMED_UP = (
+    "ckout,out_of,share,waiting,oldest_wait_seconds,oldest_seconds,txn_seconds,nproc,"
+    "hosts,hostnames,prognames"
+)
+_JUDGED = "stale,stale_seconds,alert,reason"
 SCHEMA = {
     PROGRAMS: "time,hostname,progname,connected,nproc,conn,ckout,maxnproc,maxconn,"
     "maxckout,ckoutpersec,stale,stale_seconds,programs,gone_seconds,alert,reason,"
@@ -87,6 +94,8 @@ SCHEMA = {
     EVENTS: "time,age_seconds,severity,hostname,progname,pid,node,text,origin,sequence",
     TIMEOUTS: "time,age_seconds,hostname,progname,pid,process,number,pool_id,pool_name,"
     "capacity,held,waiting,timeouts,waited_seconds,owner,tag,site,holders,waiters",
+    SITES: f"time,site,{_SUMMED_UP},tags,{_JUDGED}",
+    TAGS: f"time,tag,{_SUMMED_UP},sites,{_JUDGED}",
 }
 """What is promised: programs of others rely on these names, in this order."""
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.console import columns
 from connmon.console.asking import query
 from connmon.console.choices import Choices
-from connmon.console.drill import opened
+from connmon.console.drill import opened, summed_up
 from connmon.console.place import Place, Screen
 from connmon.views.schema import (
     CHECKOUTS,
@@ -20,6 +20,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
 )
@@ -34,6 +36,8 @@ ROW = {
     "pool_id": 3,
     "pool_name": "mysql://db/nova",
     "connection": 17,
+    "site": "orders.py:88 create",
+    "tag": "web",
 }
 """All that opening may look at; no view has all of it."""
 
@@ -116,6 +120,71 @@ class OpenedTests(SynchronousTestCase):
             then(CHECKOUTS),
         )
 
+    def test_site_and_tag(self) -> None:
+        """Each leads to its checkouts, within what the place was narrowed to."""
+        site, tag = ("site", "orders.py:88 create"), ("tag", "web")
+        self.assertEqual(
+            Place(CHECKOUTS, (site,), ("orders.py:88 create",)), then(SITES)
+        )
+        self.assertEqual(Place(CHECKOUTS, (tag,), ("web",)), then(TAGS))
+        inside = Place(SITES, PROGRAM, ("ctl1 nova-api",))
+        self.assertEqual(
+            Place(
+                CHECKOUTS, (*PROGRAM, site), ("ctl1 nova-api", "orders.py:88 create")
+            ),
+            opened(inside, row(SITES)),
+        )
+        for view, name, words in (
+            (SITES, "site", "line not known"),
+            (TAGS, "tag", "no tag"),
+        ):
+            self.assertEqual(
+                Place(CHECKOUTS, ((name, None),), (words,)),
+                opened(Place(view), row(view, **{name: None})),
+            )
+
+    def test_a_checkout_of_a_site(self) -> None:
+        """It leads on to its pool, whose program was named if it was."""
+        self.assertEqual(
+            (
+                "orders.py:88 create",
+                "ctl1 nova-api pid 11200",
+                "mysql://db/nova",
+            ),
+            then(SITES, CHECKOUTS).title,
+        )
+        inner = opened(Place(SITES, PROGRAM, ("ctl1 nova-api",)), row(SITES))
+        assert inner is not None
+        found = opened(inner, row(CHECKOUTS))
+        assert found is not None
+        self.assertEqual(
+            ("ctl1 nova-api", "orders.py:88 create", "pid 11200", "mysql://db/nova"),
+            found.title,
+        )
+
+    def test_summed_up(self) -> None:
+        """The lines that hold what a row stands for, or what is listed."""
+        for view, scope, title in (
+            (HOSTS, (("hostname", "ctl1"),), ("ctl1",)),
+            (PROGRAMS, PROGRAM, ("ctl1 nova-api",)),
+            (PROCESSES, PROCESS, ("ctl1 nova-api pid 11200",)),
+            (POOLS, POOL, ("ctl1 nova-api pid 11200", "mysql://db/nova")),
+            (EVENTS, PROGRAM, ("ctl1 nova-api",)),
+            (TIMEOUTS, PROGRAM, ("ctl1 nova-api",)),
+            (CONNECTIONS, (), ()),
+        ):
+            self.assertEqual(
+                Place(SITES, scope, title), summed_up(Place(view), row(view)), view
+            )
+        listed = Place(CONNECTIONS, POOL, ("a", "b"), selected=("token", 17))
+        self.assertEqual(Place(SITES, POOL, ("a", "b")), summed_up(listed, None))
+
+    def test_nothing_to_sum_up(self) -> None:
+        """A node is no holder, nor is an event of the service; nor is no row."""
+        self.assertEqual(None, summed_up(Place(NODES), row(NODES)))
+        self.assertEqual(None, summed_up(Place(EVENTS), row(EVENTS, progname=None)))
+        self.assertEqual(None, summed_up(Place(PROGRAMS), None))
+
     def test_event(self) -> None:
         """An event leads to the processes of its program."""
         self.assertEqual(Place(PROCESSES, PROGRAM, ("ctl1 nova-api",)), then(EVENTS))
@@ -151,10 +220,11 @@ class OpenedTests(SynchronousTestCase):
             for name in (*columns.sets(view), "unknown"):
                 screen = Screen((Place(view),), Choices(sets={view: name}))
                 asked = query(screen, 5)
-                within = CONNECTIONS if view == CHECKOUTS else view
+                of_connections = view in (CHECKOUTS, SITES, TAGS)
+                within = CONNECTIONS if of_connections else view
                 given = {
                     **row(within),
-                    **({"state": "out"} if view == CHECKOUTS else {}),
+                    **({"state": "out"} if of_connections else {}),
                 }
                 frame = Node(**{within: [a_row(within, **given)]}).answer(asked)
                 got = dict(zip(frame.fields, frame.rows[0], strict=True))

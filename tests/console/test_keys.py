@@ -257,6 +257,8 @@ class BindingTests(SynchronousTestCase):
             Action.POOLS: "7",
             Action.CONNECTIONS: "8",
             Action.TIMEOUTS: "9",
+            Action.SITES: "0",
+            Action.GROUP: "b",
             Action.NEXT_VIEW: "Tab",
             Action.PREVIOUS_VIEW: "Shift-Tab",
             Action.TREE: "F5 t",

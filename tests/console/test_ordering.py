@@ -20,6 +20,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
 )
@@ -65,6 +67,8 @@ class KeyTests(SynchronousTestCase):
             NODES: "node -clients ? ? ? ? ?",
             EVENTS: "hostname ? ? ? -age_seconds ? ?",
             TIMEOUTS: "hostname ? ? -waiting -age_seconds ? ?",
+            SITES: "site ? ckout -waiting -oldest_seconds ? -share",
+            TAGS: "tag ? ckout -waiting -oldest_seconds ? -share",
         }.items():
             for key, wanted in zip("ncowarp", expected.split(), strict=True):
                 found = pressed(of(view), key)

@@ -23,7 +23,7 @@ from connmon.views.answer import answer
 from connmon.views.frame import Frame
 from connmon.views.query import Query
 from connmon.views.recorded import WHOLE, Recorded
-from connmon.views.schema import CHECKOUTS, EVENTS, HOSTS, PROGRAMS, VIEWS
+from connmon.views.schema import CHECKOUTS, EVENTS, HOSTS, PROGRAMS, SITES, TAGS, VIEWS
 from tests.console.frames import FRAMES, HEAD
 from tests.console.nodes import Eye, Seen
 
@@ -82,7 +82,8 @@ class PastTests(SynchronousTestCase):
             self.past.ask(queries)
             self.assertEqual(tuple(map(answered, queries)), self.past.frames())
             told = set(map(repr, self.past.frames()[0].rows))
-            self.assertEqual(set(map(repr, FRAMES[view].rows)), told)
+            if view not in (SITES, TAGS):  # which are made of the connections
+                self.assertEqual(set(map(repr, FRAMES[view].rows)), told)
 
     def test_checkouts_are_the_connections_that_are_out(self) -> None:
         """They are not recorded a second time."""

@@ -25,6 +25,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
     VIEWS,
 )
 from tests.console.fakes import plain, widest
@@ -286,6 +287,9 @@ class ProgramTests(SynchronousTestCase):
         ):
             frame = a_frame(PROGRAMS, [a_program(host)])
             self.assertEqual(said, values(seen(frame, choices=short, room=120))[0])
+        short = Choices(short_names=True, sets={SITES: "names"})
+        said = plain(seen(FRAMES[SITES], choices=short, room=160).lines)[0]
+        self.assertIn(" ctl1, ctl2 ", said)
 
     def test_exact(self) -> None:
         """Durations are in plain seconds if wanted."""

@@ -30,6 +30,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
 )
@@ -46,6 +48,7 @@ from tests.console.frames import (
     departed,
     pools,
     processes,
+    sites,
     tree,
 )
 
@@ -253,6 +256,14 @@ class GoldenTests(SynchronousTestCase):
         """The view of events."""
         self.check("events", live(EVENTS), (80, 24), (160, 40))
         self.check("timeouts", live(TIMEOUTS), (80, 24), (160, 40))
+
+    def test_sites_and_tags(self) -> None:
+        """Checkouts by line and by tag, and the lines of a program."""
+        self.check("sites", live(SITES), (80, 24), (160, 40))
+        self.check("tags", live(TAGS), (80, 24), (160, 40))
+        self.check("sites-names", live(SITES, sets={SITES: "names"}), (160, 40))
+        place = Place(SITES, OF_A_PROGRAM, ("ctl1 nova-api",))
+        self.check("sites-of-program", inside(place, sites()), (80, 24))
 
     def test_help(self) -> None:
         """The keys, the columns and the signs."""

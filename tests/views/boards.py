@@ -42,6 +42,10 @@ QUICK = Histogram((0, 0, 0, 0, 0, 0, 0, 0, 0, 10, *(0,) * (BUCKETS - 10)), 7.5)
 """Ten times between half a second and one."""
 
 
+SITES = ("a.py:1 f", "", "b.py:2 g")
+TAGS = ("", "web")
+
+
 def pool(id: int, facts: PoolFacts, counters: Counters | None = None) -> PoolRecord:
     """A pool that has been used now and then."""
     return PoolRecord(
@@ -166,7 +170,10 @@ class Some:
             Maxima(len(self.connections), out),
             tuple(pool(id, facts) for id, facts in enumerate(self.pools)),
             tuple(
-                connection(id, state, ago, of=number % len(self.pools))
+                connection(id, state, ago, of=number % len(self.pools))._replace(
+                    site=SITES[id % len(SITES)] if state == OUT else "",
+                    tag=TAGS[id % len(TAGS)] if state == OUT else "",
+                )
                 for id, (number, state, ago) in enumerate(self.connections)
             )
             if self.pools
@@ -179,7 +186,9 @@ class Some:
         if not self.pools:
             return ()
         return tuple(
-            WaiterRecord(number % len(self.pools), CLOCK - ago, "t")
+            WaiterRecord(
+                number % len(self.pools), CLOCK - ago, "t", SITES[-1], tag=TAGS[-1]
+            )
             for number, ago in self.waits
         )
 

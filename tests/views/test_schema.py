@@ -15,6 +15,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SITES,
+    TAGS,
     TIMEOUTS,
     VIEWS,
     Kind,
@@ -26,7 +28,7 @@ class SchemaTests(SynchronousTestCase):
     """Each view by itself."""
 
     def test_the_views(self) -> None:
-        """There are nine, by the names that options use."""
+        """There are eleven, by the names that options use."""
         self.assertEqual(
             {
                 PROGRAMS,
@@ -38,6 +40,8 @@ class SchemaTests(SynchronousTestCase):
                 NODES,
                 EVENTS,
                 TIMEOUTS,
+                SITES,
+                TAGS,
             },
             set(VIEWS),
         )
@@ -119,6 +123,8 @@ class SchemaTests(SynchronousTestCase):
             (PROGRAMS, "-hostname", "-hostname -progname"),
             (EVENTS, "-age_seconds", "-age_seconds"),
             (TIMEOUTS, "-age_seconds", "-age_seconds -process -number"),
+            (SITES, "", "-ckout -waiting site"),
+            (TAGS, "tag", "tag -ckout -waiting tag"),
             (NODES, "", ""),
             (NODES, "-node", "-node"),
         ):
