@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-COMMANDS = ("listen", "demo", "timeouts")
+COMMANDS = ("listen", "demo", "timeouts", "who")
 INTERRUPTED = 130
 """The exit status after ^C, as a shell gives it."""
 
@@ -35,6 +35,10 @@ def run(argv: Sequence[str]) -> int:
             from connmon.console.incidents import main as timeouts
 
             return timeouts(rest, "connmon timeouts")
+        if command == "who":
+            from connmon.console.who import main as who
+
+            return who(rest, "connmon who")
         print(
             f"connmon: no command {command!r}, expected one of: {', '.join(COMMANDS)}",
             file=sys.stderr,

@@ -12,6 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__, cli
 from connmon.console import main
 
+COMMANDS = "listen, demo, timeouts, who"
+
 
 class CommandTests(SynchronousTestCase):
     """``connmon`` and the words that may follow it."""
@@ -34,7 +36,7 @@ class CommandTests(SynchronousTestCase):
             (
                 2,
                 "",
-                "connmon: no command 'top', expected one of: listen, demo, timeouts\n",
+                f"connmon: no command 'top', expected one of: {COMMANDS}\n",
             ),
             self.said("top", "-b"),
         )
@@ -52,6 +54,7 @@ class CommandTests(SynchronousTestCase):
             ("listen", "Usage: connmon listen "),
             ("demo", "usage: connmon demo "),
             ("timeouts", "usage: connmon timeouts "),
+            ("who", "usage: connmon who "),
         ):
             status, out, _ = self.said(command, "--help")
             self.assertIn(status, (0, None))
@@ -69,6 +72,7 @@ class CommandTests(SynchronousTestCase):
             ["listen", "--nope"],
             ["demo", "--nope"],
             ["timeouts", "--nope"],
+            ["who", "--nope", "1"],
         ):
             status, out, err = self.said(*argv)
             self.assertEqual((2, ""), (status, out))

@@ -213,8 +213,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program,
         description="Shows database connections as the applications hold them.",
-        epilog="Other commands: connmon listen, connmon demo, connmon timeouts "
-        "(each with --help).",
+        epilog="Other commands: connmon listen, connmon demo, connmon timeouts, "
+        "connmon who (each with --help).",
         allow_abbrev=False,
     )
     parser.add_argument(

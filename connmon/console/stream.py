@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from connmon.config import AnyAddress
 from connmon.console import batch
@@ -15,7 +15,7 @@ from connmon.console.freshness import no_daemon
 from connmon.console.link import Failed
 from connmon.console.options import Target
 from connmon.console.picture import of_line
-from connmon.console.source import Past, of_nodes
+from connmon.console.source import Past, Source, of_nodes
 from connmon.console.tape import Damaged, Recording
 from connmon.errors import ConnmonError, ProtocolError
 from connmon.views.frame import Frame
@@ -29,6 +29,9 @@ Written = Callable[[Frame, float, bool], str]
 
 class Stream:
     """Writes frames until told to stop, out of nodes, or out of readers."""
+
+    #: What lines on standard error begin with.
+    name: ClassVar[str] = "connmon"
 
     def __init__(
         self,
@@ -60,12 +63,21 @@ class Stream:
         """Write one frame."""
         if self.ended:
             return
+        self.heard(origin)
+        self._compare(frames[0])
+        if self.put(self._written(frames[0], at, self._first)):
+            self._wrote()
+
+    def heard(self, origin: str) -> None:
+        """There is a node: if another one was lost, it is told now."""
         if self._lost:
             self.say(f"{self._lost}going on with {origin}")
             self._lost = ""
-        self._compare(frames[0])
+
+    def put(self, text: str) -> bool:
+        """Write text; false, and the end, if nobody takes it."""
         try:
-            self._out.write(self._written(frames[0], at, self._first))
+            self._out.write(text)
             self._out.flush()
         except BrokenPipeError:
             self._end(0)
@@ -73,7 +85,8 @@ class Stream:
             self.say(f"cannot write: {error.strerror or error}")
             self._end(1)
         else:
-            self._wrote()
+            return True
+        return False
 
     def _compare(self, frame: Frame) -> None:
         """Tell it once if rows are left out; their number is in each frame."""
@@ -115,7 +128,7 @@ class Stream:
     def say(self, text: str) -> None:
         """Tell something in one line on standard error, if anybody reads that."""
         with suppress(OSError):
-            self._err.write(f"connmon: {text}\n")
+            self._err.write(f"{self.name}: {text}\n")
             self._err.flush()
 
     def _wrote(self) -> None:
@@ -164,6 +177,23 @@ def run(
     ``record`` names a file to record to, meanwhile. ^C ends with 130, SIGTERM with 143,
     SIGHUP with 129, a closed pipe with 0. Raises ``ConfigError`` for that file.
     """
+
+    def asked(stop: Callable[[int], None]) -> Source:
+        stream = Stream(output(fd), sys.stderr, written, iterations, stop)
+        source = of_nodes(reactor, stream, target, record)
+        source.watch((query,), delay)
+        return source
+
+    return until_stopped(reactor, asked)
+
+
+def until_stopped(
+    reactor: Any, asked: Callable[[Callable[[int], None]], Source]
+) -> int:
+    """Run the reactor with a source until its viewer stops; the exit status.
+
+    ``asked`` makes both, and is given what the viewer stops with.
+    """
     status: int | None = None
 
     def stop(with_status: int) -> None:
@@ -175,9 +205,7 @@ def run(
         if reactor.running:
             reactor.stop()
 
-    stream = Stream(_output(fd), sys.stderr, written, iterations, stop)
-    source = of_nodes(reactor, stream, target, record)
-    source.watch((query,), delay)
+    source = asked(stop)
 
     def interrupted(number: int, frame: object) -> None:
         reactor.callFromThread(stop, 128 + number)
@@ -214,7 +242,7 @@ def replay(
         nonlocal status
         status = with_status
 
-    stream = Stream(_output(fd), sys.stderr, written, iterations, stop)
+    stream = Stream(output(fd), sys.stderr, written, iterations, stop)
     past = Past()
     past.ask((query,))
     for index in range(begin, len(recording)):
@@ -237,7 +265,7 @@ def write(text: str, fd: int = 1) -> None:
 
     Raises ``ConnmonError`` for any other reason why it cannot be written.
     """
-    out = _output(fd)
+    out = output(fd)
     try:
         out.write(text)
         out.flush()
@@ -248,7 +276,7 @@ def write(text: str, fd: int = 1) -> None:
             raise ConnmonError(f"cannot write: {reason}") from None
 
 
-def _output(fd: int) -> TextIO:
+def output(fd: int) -> TextIO:
     """Bytes as they are made: CSV ends its lines itself, and no locale spoils names."""
     return open(fd, "w", encoding="utf-8", errors="replace", newline="", closefd=False)
 
