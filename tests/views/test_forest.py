@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -45,6 +45,7 @@ def expected(entries: list[Entry], downs: list[bool]) -> list[Entry]:
 class ForestTests(SynchronousTestCase):
     """Whatever part is asked for, it is of one and the same order."""
 
+    @settings(deadline=None)
     @given(ENTRIES, DIRECTIONS, st.integers(0, 25), st.integers(0, 25))
     def test_a_part(
         self, entries: list[Entry], downs: list[bool], first: int, size: int
@@ -55,6 +56,7 @@ class ForestTests(SynchronousTestCase):
         self.assertEqual(whole[first : first + size], trees.part(first, first + size))
         self.assertEqual(whole, trees.part(0, len(trees)))
 
+    @settings(deadline=None)
     @given(ENTRIES, DIRECTIONS)
     def test_places(self, entries: list[Entry], downs: list[bool]) -> None:
         """Each entry, and each host, is at the place that it says it is."""
