@@ -1,1 +1,3 @@
 """Tests of connmon.client."""
+
+import tests.properties  # noqa: F401

@@ -1,1 +1,3 @@
 """Tests of connmon.console."""
+
+import tests.properties  # noqa: F401

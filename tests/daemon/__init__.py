@@ -1,1 +1,3 @@
 """Tests of connmon.daemon."""
+
+import tests.properties  # noqa: F401

@@ -1,1 +1,3 @@
 """Tests of connmon.model."""
+
+import tests.properties  # noqa: F401

@@ -1,1 +1,3 @@
 """Tests of connmon.views."""
+
+import tests.properties  # noqa: F401

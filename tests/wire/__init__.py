@@ -1,1 +1,3 @@
 """Tests of connmon.wire."""
+
+import tests.properties  # noqa: F401
