@@ -13,7 +13,7 @@ from connmon.console.column import ELASTIC, FILLING, Column, Look
 from connmon.console.marks import LEVELS, Level, Mark, Values, number
 from connmon.console.text import UNICODE, Cut, Glyphs, Segment, Style
 from connmon.views import roster
-from connmon.views.alert import LONG_SECONDS, OK, USED
+from connmon.views.alert import LONG_SECONDS, OK, USED, WELL
 
 SENTENCE_LIMIT = 1024
 """The most characters of a sentence that are looked at; names have fewer."""
@@ -105,10 +105,10 @@ def style(column: Column, values: Values, mark: Mark) -> Style:
     """How a cell looks that is neither a bar nor a sparkline."""
     if column.look in _NAMES:
         return Style.PLAIN
-    if column.look is Look.WORD:
-        return _of_word(values.get(column.name))
     if mark.gone:
         return Style.GONE
+    if column.look is Look.WORD:
+        return _of_word(values.get(column.name))
     if not values.get(column.name):
         return Style.QUIET
     if mark.stale:
@@ -182,6 +182,8 @@ def _of_word(word: object) -> Style:
     """How a word looks that says how bad something is; all others are plain."""
     if word == roster.UP:
         return Style.GOOD
+    if word == WELL:
+        return Style.QUIET  # what is wrong is to be seen among many that are not
     return _ALARMING[LEVELS.get(word, Level.OK) if isinstance(word, str) else Level.OK]
 
 

@@ -9,6 +9,8 @@ from functools import cache
 from connmon.console.text import Cut
 from connmon.views.roster import UNREACHABLE
 from connmon.views.schema import (
+    CHECKOUTS,
+    CONNECTIONS,
     EVENTS,
     HOSTS,
     NODES,
@@ -173,7 +175,6 @@ _OWN_FLOORS = {
     "waiting": 4,
     "conn": 5,
     "pid": 7,
-    "state": 8,
     "kind": 9,
     "severity": 4,
     # Who is to blame: worth more than what else there is to be said.
@@ -181,6 +182,12 @@ _OWN_FLOORS = {
     "closings": 36,
     "lag_seconds": 5,
     "text": 30,
+}
+#: Of the longest state; where it is seldom, the column grows when it is there.
+_STATE_FLOORS = {
+    NODES: len(UNREACHABLE),
+    CONNECTIONS: len("detached"),
+    CHECKOUTS: len("detached"),
 }
 #: The cells a name is given before less important columns are shown, if it needs them.
 _LEAST_NAMES = {
@@ -241,8 +248,7 @@ def column(view: str, name: str) -> Column:
     heading = _HEADINGS.get((view, name), field.heading)
     look = _OF_PLACE.get((view, name)) or _OF_NAME.get(name) or _OF_KIND[field.kind]
     floor = max(len(heading), _OWN_FLOORS.get(name, _FLOORS.get(look, 3)))
-    if (view, name) == (NODES, "state"):
-        floor = len(UNREACHABLE)
+    floor = max(floor, _STATE_FLOORS.get(view, 0)) if name == "state" else floor
     least = _LEAST_NAMES.get(name, _LEAST_NAME)
     if (view, name) == (HOSTS, "hostname"):
         least = _LEAST_HOST

@@ -44,40 +44,40 @@ _ORIGINAL = "hostname progname nproc conn ckout maxnproc maxconn maxckout ckoutp
 #: The sets of each view in the order in which one goes through them, the default first.
 _SETS: dict[str, dict[str, str]] = {
     PROGRAMS: {
-        "now": "hostname progname nproc conn ckout maxnproc maxconn maxckout pool_size "
-        "pool_worst waiting wait_p99_seconds oldest_seconds txn_seconds "
+        "now": "hostname progname state nproc conn ckout maxnproc maxconn maxckout "
+        "pool_size pool_worst waiting wait_p99_seconds oldest_seconds txn_seconds "
         "timeouts_per_minute invalidations_per_second ckoutpersec history",
         "max": _ORIGINAL,
-        "wait": "hostname progname ckout capacity pool_size pool_worst full waiting "
-        "oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds timeouts "
-        "timeouts_per_minute leaks",
+        "wait": "hostname progname state ckout capacity pool_size pool_worst full "
+        "waiting oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds "
+        "timeouts timeouts_per_minute leaks",
         "totals": "hostname progname nproc checkouts connects closes connect_failures "
         "invalidations timeouts leaks connects_per_second",
     },
     HOSTS: {
-        "now": "hostname programs nproc conn ckout capacity pool_worst waiting "
+        "now": "hostname state programs nproc conn ckout capacity pool_worst waiting "
         "wait_p99_seconds oldest_seconds txn_seconds timeouts_per_minute "
         "invalidations_per_second ckoutpersec",
-        "wait": "hostname ckout capacity pool_worst full waiting oldest_wait_seconds "
-        "wait_p99_seconds oldest_seconds txn_seconds timeouts timeouts_per_minute "
-        "leaks",
+        "wait": "hostname state ckout capacity pool_worst full waiting "
+        "oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds timeouts "
+        "timeouts_per_minute leaks",
         "totals": "hostname nproc checkouts connects closes connect_failures "
         "invalidations timeouts leaks connects_per_second",
     },
     PROCESSES: {
-        "now": "hostname progname pid up_seconds conn ckout pool_worst waiting "
+        "now": "hostname progname pid state up_seconds conn ckout pool_worst waiting "
         "wait_p99_seconds oldest_seconds txn_seconds timeouts ckoutpersec",
         "max": "hostname progname pid node heard_seconds engines pools conn ckout "
         "capacity maxconn maxckout full leaks",
-        "wait": "hostname progname pid ckout capacity pool_worst full waiting "
+        "wait": "hostname progname pid state ckout capacity pool_worst full waiting "
         "oldest_wait_seconds wait_p99_seconds oldest_seconds txn_seconds timeouts "
         "leaks",
         "totals": "hostname progname pid checkouts connects closes connect_failures "
         "invalidations timeouts leaks",
     },
     POOLS: {
-        "now": "hostname progname pid pool_name pool_size conn ckout pool_used waiting "
-        "wait_p99_seconds oldest_seconds txn_seconds timeouts",
+        "now": "hostname progname pid pool_name state pool_size conn ckout pool_used "
+        "waiting wait_p99_seconds oldest_seconds txn_seconds timeouts",
         "times": "hostname progname pid pool_name ckout waiting oldest_wait_seconds "
         "wait_p99_seconds hold_p50_seconds hold_p99_seconds connect_p99_seconds "
         "oldest_seconds txn_seconds",
@@ -127,14 +127,15 @@ _SETS: dict[str, dict[str, str]] = {
 #: The columns of each view by their importance; those before the bar are never left
 #: out. What is not named here comes last, in the order it is shown in.
 _RANKS = {
-    PROGRAMS: "progname hostname ckout | waiting ckoutpersec pool_worst oldest_seconds "
-    "conn nproc txn_seconds wait_p99_seconds pool_size timeouts_per_minute history "
-    "invalidations_per_second maxckout maxconn maxnproc",
-    HOSTS: "hostname ckout | waiting ckoutpersec pool_worst oldest_seconds conn nproc "
-    "programs txn_seconds wait_p99_seconds timeouts_per_minute",
-    PROCESSES: "pid ckout | progname waiting pool_worst oldest_seconds hostname conn "
-    "txn_seconds wait_p99_seconds timeouts ckoutpersec",
-    POOLS: "pool_name ckout closings | pid waiting pool_used oldest_seconds pool_size "
+    PROGRAMS: "progname hostname ckout | state waiting ckoutpersec pool_worst "
+    "oldest_seconds conn nproc txn_seconds wait_p99_seconds pool_size "
+    "timeouts_per_minute history invalidations_per_second maxckout maxconn maxnproc",
+    HOSTS: "hostname ckout | state waiting ckoutpersec pool_worst oldest_seconds conn "
+    "nproc programs txn_seconds wait_p99_seconds timeouts_per_minute",
+    PROCESSES: "pid ckout | progname state waiting pool_worst oldest_seconds hostname "
+    "conn txn_seconds wait_p99_seconds timeouts ckoutpersec",
+    POOLS: "pool_name ckout closings | pid state waiting pool_used oldest_seconds "
+    "pool_size "
     "conn txn_seconds wait_p99_seconds progname hostname",
     CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
     "owner idle_seconds age_seconds progname hostname uses pool_name",

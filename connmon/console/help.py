@@ -22,7 +22,7 @@ _SLOT = 23
 
 _LONG = f"a checkout or transaction over {LONG_SECONDS:.0f} s"
 _SIGNS = (
-    ("!", "critical: somebody waits for a connection, or gave up waiting"),
+    ("!", "critical: somebody waits, or gave up waiting; or connecting fails"),
     ("*", f"warning: a pool {USED * 100:.0f} % used, {_LONG}, or stale figures"),
     (">", "the row that the cursor is on"),
     ("stale", "its node is not heard; figures are as old as it says"),

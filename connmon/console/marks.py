@@ -27,9 +27,11 @@ class Level(IntEnum):
 _SAID_BY = {EVENTS: "severity", NODES: "state"}
 """The field that says how bad it is, where that is not ``alert``."""
 
+_BY_ALERT = {alert.OK: Level.OK, alert.WARN: Level.WARN, alert.CRIT: Level.CRIT}
+
 LEVELS = {
-    alert.WARN: Level.WARN,
-    alert.CRIT: Level.CRIT,
+    **_BY_ALERT,
+    **{word: _BY_ALERT[level] for word, level in alert.STATES.items()},
     roster.STALE: Level.WARN,
     roster.UNREACHABLE: Level.CRIT,
     roster.REFUSED: Level.CRIT,

@@ -147,6 +147,7 @@ class Program(Extent):
         "hostname",
         "live",
         "progname",
+        "suspects",
         "totals",
     )
 
@@ -160,6 +161,8 @@ class Program(Extent):
         self.earlier = Counters()
         #: Its live processes, by token.
         self.live: dict[str, Process] = {}
+        #: Those of them with which something may be wrong though nothing is out.
+        self.suspects: frozenset[str] = frozenset()
         self._figures: Figures | None = None
 
     @property
@@ -179,3 +182,5 @@ class Program(Extent):
             self.live[token] = process
         else:
             self.live.pop(token, None)
+        if (process.live and process.suspect) is not (token in self.suspects):
+            self.suspects ^= {token}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from connmon.model import trouble
 from connmon.model.records import (
     MOST,
     OUT,
@@ -13,6 +14,7 @@ from connmon.model.records import (
     PoolRecord,
     WaiterRecord,
 )
+from connmon.model.trouble import Lapse, Trouble
 
 
 class Figures(NamedTuple):
@@ -25,7 +27,8 @@ class Figures(NamedTuple):
     ``size`` and ``overflow`` are those of all pools, ``None`` where they differ.
     ``pools`` is how many there are: without any, none of these is known. ``patient`` is
     when the oldest of those who wait began to, by the node's clock, ``None`` if nobody
-    waits.
+    waits. ``quiet`` is since when a transaction has been open in which nothing is
+    executed, the longest ago, and ``trouble`` what else is wrong, if anything is.
     """
 
     used: float | None = None
@@ -36,6 +39,8 @@ class Figures(NamedTuple):
     overflow: int | None = None
     pools: int = 0
     patient: float | None = None
+    quiet: float | None = None
+    trouble: Trouble | None = None
 
 
 def places(facts: PoolFacts) -> int | None:
@@ -45,27 +50,64 @@ def places(facts: PoolFacts) -> int | None:
     return min(facts.size + facts.max_overflow, MOST)
 
 
-def of_process(
+def still(
     pools: Mapping[int, PoolRecord],
     connections: Iterable[ConnectionRecord],
     offset: float,
-    waiters: Iterable[WaiterRecord] = (),
+    waiters: Iterable[WaiterRecord],
+) -> dict[int, float]:
+    """Since when nothing has come back to the full pools that somebody waits for.
+
+    That is when the newest checkout began: had one come back later, whoever waits
+    would have it, or the pool would not be full.
+    """
+    wanted = {each.pool for each in waiters}
+    out: dict[int, list[float]] = {}
+    for each in connections if wanted else ():
+        if each.state == OUT and each.pool in wanted:
+            out.setdefault(each.pool, []).append(each.since + offset)
+    bounds = {id: places(pools[id].facts) for id in out if id in pools}
+    return {
+        id: max(out[id])
+        for id, bound in bounds.items()
+        if bound is not None and len(out[id]) >= bound
+    }
+
+
+def of_process(
+    pools: Mapping[int, PoolRecord],
+    connections: Collection[ConnectionRecord],
+    offset: float,
+    waiters: Collection[WaiterRecord] = (),
+    lapses: Mapping[int, Lapse] | None = None,
 ) -> Figures:
     """One process's. ``offset`` leads from its clock to the node's."""
     out: dict[int, int] = {}
     since: float | None = None
+    quiet: float | None = None
+    lost = False
     for each in connections:
         if each.state == OUT:
             out[each.pool] = out.get(each.pool, 0) + 1
             if since is None or each.since < since:
                 since = each.since
+        if each.quiet is not None and (quiet is None or each.quiet < quiet):
+            quiet = each.quiet
+        if each.leak:
+            lost = True
+    wrong = None
+    if waiters or lapses or lost:
+        stuck = still(pools, connections, offset, waiters)
+        by_pool = trouble.by_pool(stuck, connections, lapses or {})
+        wrong = trouble.together(by_pool.values())
     oldest = None if since is None else since + offset
     patient = min((each.since + offset for each in waiters), default=None)
+    common = patient, None if quiet is None else quiet + offset, wrong
     found = [
-        _of_pool(pool.facts, out.get(id, 0), oldest, patient)
+        _of_pool(pool.facts, out.get(id, 0), oldest, common)
         for id, pool in pools.items()
     ]
-    return found[0] if len(found) == 1 else _together(found, oldest, patient)
+    return found[0] if len(found) == 1 else _together(found, oldest, common)
 
 
 def of_several(processes: Iterable[Figures]) -> Figures:
@@ -76,26 +118,32 @@ def of_several(processes: Iterable[Figures]) -> Figures:
         return only if only.full < 2 else only._replace(full=1)
     together = _together(
         found,
-        min((each.oldest for each in found if each.oldest is not None), default=None),
-        min((each.patient for each in found if each.patient is not None), default=None),
+        _first(each.oldest for each in found),
+        (
+            _first(each.patient for each in found),
+            _first(each.quiet for each in found),
+            trouble.together(each.trouble for each in found),
+        ),
     )
     return together._replace(full=sum(each.full > 0 for each in found))
 
 
+#: What is of a process rather than of its pools: ``patient``, ``quiet``, ``trouble``.
+_Common = tuple[float | None, float | None, Trouble | None]
+
+
 def _of_pool(
-    facts: PoolFacts, out: int, oldest: float | None, patient: float | None
+    facts: PoolFacts, out: int, oldest: float | None, common: _Common
 ) -> Figures:
     """One pool's, of which so many are out."""
     bound = places(facts)
     used = out / bound if bound else None
     full = int(used is not None and used >= 1.0)
     size, overflow = facts.size, facts.max_overflow
-    return Figures(used, full, oldest, bound, size, overflow, 1, patient)
+    return Figures(used, full, oldest, bound, size, overflow, 1, *common)
 
 
-def _together(
-    found: list[Figures], oldest: float | None, patient: float | None
-) -> Figures:
+def _together(found: list[Figures], oldest: float | None, common: _Common) -> Figures:
     """Several ones; what has no pools does not count for what pools have."""
     pooled = [each for each in found if each.pools]
     return Figures(
@@ -106,8 +154,13 @@ def _together(
         _same(each.size for each in pooled),
         _same(each.overflow for each in pooled),
         sum(each.pools for each in pooled),
-        patient,
+        *common,
     )
+
+
+def _first(moments: Iterable[float | None]) -> float | None:
+    """The earliest of those that are known."""
+    return min((each for each in moments if each is not None), default=None)
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

@@ -8,10 +8,11 @@ from connmon.model import figures
 from connmon.model.figures import Figures
 from connmon.model.histogram import Histogram, joined
 from connmon.model.holding import LISTED, REPEATED
-from connmon.model.lately import Durations, Lately, Waited
+from connmon.model.lately import MINUTE, Durations, Lately, Waited
 from connmon.model.notices import REPEATED as NOTICES
 from connmon.model.rate import Rate
 from connmon.model.records import (
+    DETACHED,
     LIVE,
     OUT,
     ConnectionRecord,
@@ -27,6 +28,7 @@ from connmon.model.records import (
     Standing,
     WaiterRecord,
 )
+from connmon.model.trouble import NONE, Lapse, Trouble, by_pool, noticed
 
 #: A pool of which nothing was known.
 _NOTHING = PoolRecord(
@@ -50,6 +52,8 @@ class Process:
     __slots__ = (
         "_began",
         "_figures",
+        "_lapses",
+        "_odd",
         "_timeouts",
         "_waits",
         "checkouts",
@@ -93,6 +97,10 @@ class Process:
         #: Of the last minute, by pool; made when there is one.
         self._timeouts: dict[int, Lately] = {}
         self._waits: dict[int, Durations] = {}
+        #: By pool; of those in which there was any.
+        self._lapses: dict[int, Lapse] = {}
+        #: Whether a connection was told of that is in no pool.
+        self._odd = False
 
     @property
     def offset(self) -> float:
@@ -109,14 +117,32 @@ class Process:
         """How full its pools are; computed when asked for, once for each report."""
         if self._figures is None:
             self._figures = figures.of_process(
-                self.pools, self.connections.values(), self.offset, self.waiters
+                self.pools,
+                self.connections.values(),
+                self.offset,
+                self.waiters,
+                self._known_lapses(),
             )
         return self._figures
+
+    def troubles(self) -> dict[int, Trouble]:
+        """What is wrong by pool, beside how full it is; also of some that are gone."""
+        connections = self.connections.values()
+        still = figures.still(self.pools, connections, self.offset, self.waiters)
+        return by_pool(still, connections, self._known_lapses())
 
     @property
     def live(self) -> bool:
         """Whether it counts in the current figures."""
         return self.standing.state == LIVE
+
+    @property
+    def suspect(self) -> bool:
+        """Whether something may be wrong with it although nothing is out of a pool.
+
+        It may not be, but else it is not.
+        """
+        return self._odd or bool(self._lapses) or bool(self.notices)
 
     @property
     def load(self) -> tuple[int, int, int, int]:
@@ -179,6 +205,7 @@ class Process:
         """
         self.heard = heard
         self._figures = None
+        self._note_lapses(report)
         if report.base is None:
             self._clear()
         for id in report.closed:
@@ -188,13 +215,18 @@ class Process:
             before = self.connections.get(record.id)
             self.checkouts -= before is not None and before.state == OUT
             self.checkouts += record.state == OUT
+            self._odd |= record.state == DETACHED
             self.connections[record.id] = record
         for id in report.dropped:
             self.pools.pop(id, None)
             self._timeouts.pop(id, None)
             self._waits.pop(id, None)
+            self._lapses.pop(id, None)
         for pool in report.pools:
             self.pools[pool.id] = pool
+        if report.base is None:
+            lapses = self._lapses.items()
+            self._lapses = {id: each for id, each in lapses if id in self.pools}
         self.clock = report.clock
         self.counters = report.counters
         self.maxima = report.maxima
@@ -247,10 +279,35 @@ class Process:
         self.heard = now
         self._timeouts.clear()
         self._waits.clear()
+        self._lapses.clear()
         self._clear()
+
+    def _note_lapses(self, report: Report) -> None:
+        """Note how far counters have grown that should not, before it is accepted.
+
+        Of pools of a process that nothing was known of, that is all they have if it is
+        young, else nothing.
+        """
+        began = report.began
+        is_young = began is not None and report.clock - began < MINUTE
+        for pool in report.pools:
+            known = self.pools.get(pool.id)
+            if known is None:
+                known = _NOTHING if self.pools or is_young else pool
+            lapse = self._lapses.get(pool.id, NONE)
+            after = lapse.after(known.counters, pool.counters, self.heard)
+            if after != lapse:
+                self._lapses[pool.id] = after
+
+    def _known_lapses(self) -> dict[int, Lapse]:
+        """Those that were noted, with the leaks that the process told of."""
+        if not self.notices:
+            return self._lapses
+        return noticed(self._lapses, self.notices, self.offset, self.heard)
 
     def _clear(self) -> None:
         self._figures = None
+        self._odd = False
         self.pools.clear()
         self.connections.clear()
         self.checkouts = 0

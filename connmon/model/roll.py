@@ -14,8 +14,9 @@ Key = tuple[str, str]
 class Roll(Mapping[Key, Program]):
     """Programs by host and name. What is read off all of them is kept until one joins.
 
-    ``busy`` are those that have a connection out, somebody waiting, or ever had a
-    timeout: with all others there is nothing the matter but their silence.
+    ``busy`` are those that have a connection out, somebody waiting, ever had a timeout,
+    or have a process that is suspect: with all others there is nothing the matter but
+    their silence.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class Roll(Mapping[Key, Program]):
 
     def changed(self, program: Program) -> None:
         """Something happened in a program: see whether it is at work now."""
-        if program.checkouts or program.waiting or program.timeouts:
+        if program.checkouts or program.waiting or program.timeouts or program.suspects:
             self.busy.add(program)
         else:
             self.busy.discard(program)

@@ -9,7 +9,7 @@ from connmon.model.board import Board
 from connmon.model.extent import Program
 from connmon.model.journal import Remark
 from connmon.views import connections, groups, listed, processes, programs
-from connmon.views.alert import CRIT, WARN, Signs, alert, reason, weight
+from connmon.views.alert import CRIT, WARN, Signs, alert, headline, weight
 from connmon.views.answer import answer
 from connmon.views.frame import Frame, Gauge, Head
 from connmon.views.moment import Moment
@@ -144,4 +144,4 @@ def _worst(wrong: Mapping[Program, Signs]) -> str:
     if not wrong:
         return ""
     program, signs = max(wrong.items(), key=lambda found: weight(found[1]))
-    return f"{program.hostname} {program.progname}: {reason(signs, 'processes')}"
+    return f"{program.hostname} {program.progname}{headline(signs, 'processes')}"

@@ -12,6 +12,7 @@ from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.process import Process
 from connmon.model.records import MOST
+from connmon.model.trouble import WELL
 from connmon.views.alert import LONG_SECONDS, OK, RANKS, USED, Signs, alert
 
 LONGEST = 1e9
@@ -79,14 +80,20 @@ class Moment:
 
         ``timeouts`` are those of the last minute.
         """
+        seconds, trouble = self.seconds, figures.trouble or WELL
         return Signs(
             used=figures.used,
             full=figures.full,
             of=of,
             waiting=waiting,
             timeouts_per_minute=float(timeouts),
-            oldest_seconds=self.seconds(figures.oldest),
+            oldest_seconds=seconds(figures.oldest),
             stale=stale,
+            still_seconds=seconds(trouble.still),
+            failing_seconds=seconds(trouble.failing),
+            leaked_seconds=seconds(trouble.leaked),
+            lost=trouble.lost,
+            quiet_seconds=seconds(figures.quiet),
         )
 
     @cached_property
@@ -101,7 +108,7 @@ class Moment:
         programs = self.board.sums.programs
         for program in programs.busy.union(self._stale):
             figures = program.figures
-            oldest = figures.oldest
+            oldest, quiet = figures.oldest, figures.quiet
             if oldest is not None and (first is None or oldest < first):
                 first = oldest
             # Most of these are well, too, and this is all that is done about them.
@@ -111,6 +118,8 @@ class Moment:
                 or program.waiting
                 or program.timeouts
                 or program in self._stale
+                or figures.trouble is not None
+                or (quiet is not None and quiet < long_ago)
             ):
                 signs = self.signs(
                     figures,

@@ -9,7 +9,9 @@ from connmon.model.figures import places
 from connmon.model.histogram import Histogram
 from connmon.model.process import Process
 from connmon.model.records import MOST, OUT, PoolRecord
-from connmon.views.alert import OK, Signs, alert, reason
+from connmon.model.trouble import WELL as NO_TROUBLE
+from connmon.model.trouble import Trouble
+from connmon.views.alert import OK, WELL, Signs, alert, reason, state
 from connmon.views.moment import Moment
 from connmon.views.programs import totals
 from connmon.views.schema import POOLS, PROCESSES, VIEWS, Tally
@@ -34,8 +36,8 @@ class PoolEntry(NamedTuple):
 class Load(NamedTuple):
     """What is open and out of one pool, and who waits for it.
 
-    ``oldest`` and ``patient``, since when the longest of these wait, are by the node's
-    clock.
+    ``oldest``, ``patient``, since when the longest of these wait, and ``quiet``, since
+    when nothing was executed in a transaction, are by the node's clock.
     """
 
     connections: int = 0
@@ -43,14 +45,24 @@ class Load(NamedTuple):
     oldest: float | None = None
     waiting: int = 0
     patient: float | None = None
+    quiet: float | None = None
+
+
+EMPTY = Load()
+"""Nothing is open."""
 
 
 def processes(moment: Moment, scope: Scope) -> Table:
     """A row for each live process."""
     seconds = moment.seconds
+
+    def signs(process: Process) -> Signs | None:
+        # What is wrong is found out only when it is asked for.
+        return moment.wrong.get(process)
+
     values: dict[str, Callable[[Any], Any]] = {
         **_OF_PROCESS,
-        **_judged(moment),
+        **_judged_by(signs),
         **totals(lambda e: e.counters),
         "up_seconds": lambda e: seconds(e.began),
         "heard_seconds": lambda e: seconds(e.heard),
@@ -133,18 +145,24 @@ def _number(process: Process) -> tuple[int, str]:
     return process.identity.pid, process.identity.process
 
 
-def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
-    """How to read what is wrong with a process."""
+def _judged_by(
+    signs: Callable[[Any], Signs | None],
+) -> dict[str, Callable[[Any], Any]]:
+    """How to read what is wrong with something; without signs, nothing is."""
 
-    def judged(process: Process) -> str:
-        signs = moment.wrong.get(process)
-        return OK if signs is None else alert(signs)
+    def judged(entry: Any) -> str:
+        found = signs(entry)
+        return OK if found is None else alert(found)
 
-    def worded(process: Process) -> str:
-        signs = moment.wrong.get(process)
-        return "" if signs is None else reason(signs, "pools")
+    def stated(entry: Any) -> str:
+        found = signs(entry)
+        return WELL if found is None else state(found)
 
-    return {"alert": judged, "reason": worded}
+    def worded(entry: Any) -> str:
+        found = signs(entry)
+        return "" if found is None else reason(found, "pools")
+
+    return {"state": stated, "alert": judged, "reason": worded}
 
 
 def _facts() -> dict[str, Callable[[Any], Any]]:
@@ -161,58 +179,90 @@ def _facts() -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
-    """How to read what is open and out, and what is wrong with that."""
-    seconds = moment.seconds
-    loads: dict[Process, dict[int, Load]] = {}
+class _Pools:
+    """What is open and out of pools, found once for each process."""
 
-    def load(entry: PoolEntry) -> Load:
-        if entry.process not in loads:
-            loads[entry.process] = _loads(entry.process)
-        return loads[entry.process].get(entry.record.id, Load())
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+        self._loads: dict[Process, dict[int, Load]] = {}
+        self._troubles: dict[Process, dict[int, Trouble]] = {}
 
-    def used(entry: PoolEntry) -> float | None:
+    def load(self, entry: PoolEntry) -> Load:
+        """What is open and out of it, and who waits."""
+        if entry.process not in self._loads:
+            self._loads[entry.process] = _loads(entry.process)
+        return self._loads[entry.process].get(entry.record.id, EMPTY)
+
+    def used(self, entry: PoolEntry) -> float | None:
+        """How full it is."""
         bound = places(entry.record.facts)
-        return load(entry).out / bound if bound else None
+        return self.load(entry).out / bound if bound else None
 
-    def timeouts(entry: PoolEntry) -> float:
-        return float(entry.process.timeouts_lately(moment.now, entry.record.id))
-
-    def signs(entry: PoolEntry) -> Signs:
-        if entry.process not in moment.wrong:
-            return Signs()  # no pool of a process is worse than that is
+    def signs(self, entry: PoolEntry) -> Signs | None:
+        """What there is to judge of it, unless its process is well."""
+        process, moment = entry.process, self._moment
+        if process not in moment.wrong:
+            return None  # no pool of a process is worse than that is
+        load, used, seconds = self.load(entry), self.used(entry), moment.seconds
+        still, failing, leaked, lost = self._trouble(entry)
         return Signs(
-            used=used(entry),
-            full=int((used(entry) or 0.0) >= 1.0),
-            waiting=load(entry).waiting,
-            timeouts_per_minute=timeouts(entry),
-            oldest_seconds=seconds(load(entry).oldest),
-            stale=int(moment.is_stale(entry.process)),
+            used=used,
+            full=int((used or 0.0) >= 1.0),
+            waiting=load.waiting,
+            timeouts_per_minute=process.timeouts_lately(moment.now, entry.record.id),
+            oldest_seconds=seconds(load.oldest),
+            stale=int(moment.is_stale(process)),
+            still_seconds=seconds(still),
+            failing_seconds=seconds(failing),
+            leaked_seconds=seconds(leaked),
+            lost=lost,
+            quiet_seconds=seconds(load.quiet),
         )
 
+    def _trouble(self, entry: PoolEntry) -> Trouble:
+        if entry.process not in self._troubles:
+            self._troubles[entry.process] = entry.process.troubles()
+        return self._troubles[entry.process].get(entry.record.id, NO_TROUBLE)
+
+
+def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
+    """How to read what is open and out, and what is wrong with that."""
+    seconds, pools = moment.seconds, _Pools(moment)
+    load = pools.load
     return {
+        **_judged_by(pools.signs),
         "conn": lambda e: load(e).connections,
         "ckout": lambda e: load(e).out,
-        "pool_used": used,
+        "pool_used": pools.used,
         "waiting": lambda e: load(e).waiting,
         "oldest_seconds": lambda e: seconds(load(e).oldest),
         "oldest_wait_seconds": lambda e: seconds(load(e).patient),
-        "alert": lambda e: alert(signs(e)),
-        "reason": lambda e: reason(signs(e), "pools"),
     }
 
 
 def _loads(process: Process) -> dict[int, Load]:
     """The load of each pool that has connections, or somebody who waits for one."""
-    loads: dict[int, Load] = {}
+    opened: dict[int, int] = {}
+    out: dict[int, list[float]] = {}
+    quiet: dict[int, list[float]] = {}
+    offset = process.offset
     for each in process.connections.values():
-        connections, out, oldest = loads.get(each.pool, Load())[:3]
+        opened[each.pool] = opened.get(each.pool, 0) + 1
         if each.state == OUT:
-            since = each.since + process.offset
-            out, oldest = out + 1, since if oldest is None else min(oldest, since)
-        loads[each.pool] = Load(connections + 1, out, oldest)
+            out.setdefault(each.pool, []).append(each.since)
+        if each.quiet is not None:
+            quiet.setdefault(each.pool, []).append(each.quiet)
+    loads = {}
+    for id, count in opened.items():
+        since = out.get(id, ())
+        loads[id] = Load(
+            count,
+            len(since),
+            min(since) + offset if since else None,
+            quiet=min(quiet[id]) + offset if id in quiet else None,
+        )
     for id, (waiting, patient) in _lines(process).items():
-        load = loads.get(id, Load())
+        load = loads.get(id, EMPTY)
         loads[id] = load._replace(waiting=waiting, patient=patient)
     return loads
 

@@ -11,7 +11,7 @@ from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.histogram import Histogram, joined
 from connmon.model.records import MOST, Counters
-from connmon.views.alert import OK, RANKS, Signs, alert, reason
+from connmon.views.alert import OK, RANKS, WELL, Signs, alert, reason, state
 from connmon.views.moment import Moment
 from connmon.views.schema import HOSTS, PROGRAMS, VIEWS
 from connmon.views.table import Scope, Table
@@ -179,11 +179,15 @@ def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         found = signs(entry)
         return OK if found is None else alert(found)
 
+    def stated(entry: Any) -> str:
+        found = signs(entry)
+        return WELL if found is None else state(found)
+
     def worded(entry: Any) -> str:
         found = signs(entry)
         return "" if found is None else reason(found, "processes")
 
-    return {"alert": judged, "reason": worded}
+    return {"state": stated, "alert": judged, "reason": worded}
 
 
 def totals(of: Callable[[Any], Counters]) -> dict[str, Callable[[Any], Any]]:

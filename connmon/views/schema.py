@@ -151,6 +151,12 @@ _TEXT, _COUNT, _SECONDS = Kind.TEXT, Kind.COUNT, Kind.SECONDS
 _RATE, _RATIO, _FLAG = Kind.RATE, Kind.RATIO, Kind.FLAG
 
 _ALERT = Field("alert", _TEXT, "ALERT", "ok, warn or crit")
+_STATE = Field(
+    "state",
+    _TEXT,
+    "STATE",
+    "OK, BUSY, STUCK, LEAKING, UNREACHABLE or IDLE-IN-TXN",
+)
 _REASON = Field("reason", _TEXT, "REASON", "why it is not ok, in words")
 _HOST = Field("hostname", _TEXT, "HOST", "host of the processes")
 _PROGRAM = Field("progname", _TEXT, "PROGRAM", "name of the program")
@@ -216,6 +222,7 @@ _OF_PROCESS = (*_OF_PROGRAM, _PID, _PROCESS)
 _OF_POOL = (*_OF_PROCESS, _POOL_ID, _POOL_NAME)
 _NOW = (_CONN, _CKOUT)
 _JUDGED = (_ALERT, _REASON)
+_IN_STATE = (_STATE, *_JUDGED)
 _UNHEARD = (_STALE, _STALE_SECONDS)
 _WAITS = (_WAITING, _WAIT_FOR)
 _LONGEST = (_OLDEST, _TXN)
@@ -246,7 +253,7 @@ _PROGRAMS = View(
         *_UNHEARD,
         Field("programs", _COUNT, "PROGRAMS", "in a tree, programs of the host"),
         _GONE,
-        *_JUDGED,
+        *_IN_STATE,
         Field("pool_size", _COUNT, "SIZE", "pool_size, if all pools agree"),
         Field("max_overflow", _COUNT, "OVER", "max_overflow, if all pools agree"),
         Field("capacity", _COUNT, "CAP", "most checkouts that all its pools allow"),
@@ -267,7 +274,7 @@ _HOSTS = View(
         _PER_SECOND,
         *_UNHEARD,
         _GONE,
-        *_JUDGED,
+        *_IN_STATE,
         Field("capacity", _COUNT, "CAP", "most checkouts that all pools allow"),
         *_FLOW,
     ),
@@ -288,7 +295,7 @@ _PROCESSES = View(
         *_OWN_PEAKS,
         _PER_SECOND,
         _STALE_SECONDS,
-        *_JUDGED,
+        *_IN_STATE,
         Field("capacity", _COUNT, "CAP", "most checkouts that its pools allow"),
         _POOL_WORST,
         Field("full", _COUNT, "FULL", "pools that are full"),
@@ -316,7 +323,7 @@ _POOLS = View(
         *_NOW,
         *_OWN_PEAKS,
         _STALE_SECONDS,
-        *_JUDGED,
+        *_IN_STATE,
         Field("pool_used", _RATIO, "POOL", "checked out of pool_size + max_overflow"),
         *_WAITS,
         _WAIT_P99,

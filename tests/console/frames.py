@@ -47,7 +47,7 @@ HEAD = Head(
     txn_seconds=409.0,
     crit=1,
     warn=3,
-    worst="ctl1 nova-api: 7 waiting, pool full in 3 of 8 processes, oldest out 38.2s",
+    worst="ctl1 nova-api STUCK: 7 waiting, pool full in 3 of 8 processes, oldest 38.2s",
     nodes_up=2,
     nodes=3,
     down=("node3",),
@@ -84,6 +84,7 @@ def a_program(host: str = "ctl1", program: str = "nova-api", **values: Any) -> R
         "maxckout": 21,
         "ckoutpersec": 39.5,
         "stale": 0,
+        "state": "OK",
         "alert": "ok",
         "reason": "",
         "pool_size": 5,
@@ -145,6 +146,7 @@ def troubled() -> list[Row]:
             txn_seconds=31.0,
             timeouts=12,
             timeouts_per_minute=12.0,
+            state="STUCK",
             alert="crit",
             reason="7 waiting, pool full in 3 of 8 processes, oldest checkout 38s",
         ),
@@ -233,7 +235,7 @@ def tree() -> list[Row]:
         a_program("ctl1", "", programs=3, maxnproc=None, history=None),
         a_program("ctl1", "cinder-api"),
         a_program("ctl1", "keystone-wsgi-public"),
-        a_program("ctl1", "nova-api", alert="crit", pool_worst=1.0),
+        a_program("ctl1", "nova-api", state="BUSY", alert="crit", pool_worst=1.0),
     ]
 
 
@@ -246,8 +248,10 @@ def hosts() -> list[Row]:
         "ckoutpersec": 399.0,
         "stale": 0,
     }
-    usual |= {"alert": "ok", "programs": 9, "pool_worst": 0.27, "oldest_seconds": 0.2}
+    usual |= {"state": "OK", "alert": "ok", "programs": 9}
+    usual |= {"pool_worst": 0.27, "oldest_seconds": 0.2}
     crit: dict[str, Any] = {
+        "state": "UNREACHABLE",
         "alert": "crit",
         "pool_worst": 1.0,
         "waiting": 7,
@@ -290,6 +294,7 @@ def processes() -> list[Row]:
             "wait_p99_seconds": 2.9 if full else 0.002,
             "oldest_seconds": 38.2 - 9 * number if full else None,
             "timeouts": 5 - number if full else 0,
+            "state": "STUCK" if full else "OK",
             "alert": "crit" if full else "ok",
             "stale_seconds": 11.04 if number == 5 else None,
         }
@@ -313,6 +318,7 @@ def pools() -> list[Row]:
     of = {**_OF, "pid": 11200, "process": "token0"}
     full: dict[str, Any] = {"pool_size": 5, "max_overflow": 10, "conn": 15, "ckout": 15}
     full |= {"pool_used": 1.0, "waiting": 4, "oldest_seconds": 38.2, "alert": "crit"}
+    full |= {"state": "LEAKING"}
     full |= {"kind": "QueuePool", "timeout_seconds": 30.0, "recycle_seconds": 3600.0}
     full |= {"pre_ping": True, "hold_p50_seconds": 0.021, "hold_p99_seconds": 4.1}
     full |= {"connects": 838, "closes": 823, "closings": closings()}
@@ -323,6 +329,7 @@ def pools() -> list[Row]:
         "ckout": 0,
     }
     open_ |= {"pre_ping": False, "alert": "ok", "closes": 0, "closings": ()}
+    open_ |= {"state": "OK"}
     main = "postgresql+psycopg2 db1.prod/nova"
     return [
         a_row(POOLS, **of, pool_id=1, pool_name=main, **full),

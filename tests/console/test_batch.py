@@ -69,21 +69,22 @@ _SUMMED_UP = (
 _JUDGED = "stale,stale_seconds,alert,reason"
 SCHEMA = {
     PROGRAMS: "time,hostname,progname,connected,nproc,conn,ckout,maxnproc,maxconn,"
-    "maxckout,ckoutpersec,stale,stale_seconds,programs,gone_seconds,alert,reason,"
+    "maxckout,ckoutpersec,stale,stale_seconds,programs,gone_seconds,state,alert,reason,"
     "pool_size,max_overflow,capacity,pool_worst,full,waiting,oldest_wait_seconds,"
     "wait_p99_seconds,oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
     f"invalidations_per_second,connects_per_second,leaks,{_TOTALS},history",
     HOSTS: "time,hostname,programs,nproc,conn,ckout,ckoutpersec,stale,stale_seconds,"
-    "gone_seconds,alert,reason,capacity,pool_worst,full,waiting,oldest_wait_seconds,"
+    "gone_seconds,state,alert,reason,capacity,pool_worst,full,waiting,oldest_wait_seconds,"
     "wait_p99_seconds,oldest_seconds,txn_seconds,timeouts,timeouts_per_minute,"
     f"invalidations_per_second,connects_per_second,leaks,{_TOTALS}",
     PROCESSES: "time,hostname,progname,pid,process,node,up_seconds,heard_seconds,"
-    "pools,engines,conn,ckout,maxconn,maxckout,ckoutpersec,stale_seconds,alert,reason,"
+    "pools,engines,conn,ckout,maxconn,maxckout,ckoutpersec,stale_seconds,state,alert,"
+    "reason,"
     "capacity,pool_worst,full,waiting,oldest_wait_seconds,wait_p99_seconds,"
     f"oldest_seconds,txn_seconds,timeouts,leaks,{_TOTALS}",
     POOLS: "time,hostname,progname,pid,process,pool_id,pool_name,kind,pool_size,"
     "max_overflow,timeout_seconds,recycle_seconds,pre_ping,conn,ckout,maxconn,"
-    "maxckout,stale_seconds,alert,reason,pool_used,waiting,oldest_wait_seconds,"
+    "maxckout,stale_seconds,state,alert,reason,pool_used,waiting,oldest_wait_seconds,"
     "wait_p99_seconds,oldest_seconds,txn_seconds,hold_p50_seconds,hold_p99_seconds,"
     f"connect_p99_seconds,timeouts,leaks,{_TOTALS},closings",
     CONNECTIONS: _CONNECTION,
@@ -127,8 +128,8 @@ class JsonTests(SynchronousTestCase):
             '"connections": {"current": 586, "max": 1048}, '
             '"checkouts": {"current": 149, "max": 317, "per_second": 1421.3}, '
             '"cluster": {"nodes": 3, "up": 2, "down": ["node3"]}, '
-            '"alerts": {"crit": 1, "warn": 3, "worst": "ctl1 nova-api: 7 waiting, '
-            'pool full in 3 of 8 processes, oldest out 38.2s"}, '
+            '"alerts": {"crit": 1, "warn": 3, "worst": "ctl1 nova-api STUCK: 7 '
+            'waiting, pool full in 3 of 8 processes, oldest 38.2s"}, '
             '"waiting": 7, "wait_p99_seconds": 2.9, "timeouts": 12, '
             '"oldest_seconds": 412.0, "txn_seconds": 409.0, "history": [1300.0, '
             "1500.0, 1700.0, 1650.0, 1200.0, 900.0, 800.0, 1000.0, 1400.0], "
@@ -324,7 +325,7 @@ class CsvTests(SynchronousTestCase):
         self.assertEqual("", end)
         self.assertTrue(
             one.startswith(
-                "1.5,web1,shop,1,3,17,4,3,25,21,39.5,0,,,,ok,,5,10,45,0.4,0,,"
+                "1.5,web1,shop,1,3,17,4,3,25,21,39.5,0,,,,OK,ok,,5,10,45,0.4,0,,"
             ),
             one,
         )
@@ -401,7 +402,9 @@ class TextTests(SynchronousTestCase):
         )
         self.assertTrue(totals.startswith("Hosts 5 max 7  Procs 156 max 167"), totals)
         self.assertTrue(waits.startswith("Waiting 7  wait p99 2.9s"), waits)
-        self.assertTrue(worst.startswith("1 CRIT   3 WARN  ctl1 nova-api: 7"), worst)
+        self.assertTrue(
+            worst.startswith("1 CRIT   3 WARN  ctl1 nova-api STUCK: 7"), worst
+        )
         self.assertTrue(columns.startswith("HOST PROGRAM "), columns)
         self.assertTrue(row.startswith("ctl1 " + "keystone-wsgi-public" * 3), row)
         self.assertEqual("", end)
@@ -462,7 +465,8 @@ class LogTests(SynchronousTestCase):
             f"{clock.told(NOW, clock.DATE_AND_TIME)} connmon default@node1  "
             "Hosts 5 max 7  Procs 156 max 167  Conns 586 max 1048  "
             "Ckout 149 max 317  1421/s  "
-            "ctl1 nova-api: 7 waiting, pool full in 3 of 8 processes, oldest out 38.2s",
+            "ctl1 nova-api STUCK: 7 waiting, pool full in 3 of 8 processes, "
+            "oldest 38.2s",
             as_log(a_frame(NODES, head=HEAD), NOW),
         )
 

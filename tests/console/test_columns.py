@@ -217,7 +217,7 @@ class WidthTests(SynchronousTestCase):
             {
                 "hostname": 8,
                 "progname": 17,
-                "nproc": 5,
+                "state": 5,
                 "conn": 5,
                 "ckout": 5,
                 "pool_worst": 13,
@@ -232,15 +232,16 @@ class WidthTests(SynchronousTestCase):
             [each.name for each in columns.columns(PROGRAMS, "now")], list(wide)
         )
         self.assertEqual(20, wide["progname"])
-        self.assertEqual(15, wide["pool_worst"])
-        self.assertEqual(15, wide["history"])
+        self.assertEqual(14, wide["pool_worst"])
+        self.assertEqual(10, wide["history"])
         narrow = columns.visible(PROGRAMS, "now", needs, 50)
         self.assertEqual(
-            ["hostname", "progname", "ckout", "waiting", "ckoutpersec"], list(narrow)
+            ["hostname", "progname", "state", "ckout", "waiting", "ckoutpersec"],
+            list(narrow),
         )
-        self.assertEqual(20, narrow["progname"])
+        self.assertEqual(14, narrow["progname"])
         self.assertEqual(
-            "hostname progname ckout pool_size pool_worst waiting wait_p99_seconds "
+            "hostname progname state ckout pool_worst waiting wait_p99_seconds "
             "oldest_seconds txn_seconds",
             " ".join(columns.visible(PROGRAMS, "wait", needs, 80)),
         )
@@ -251,7 +252,7 @@ class WidthTests(SynchronousTestCase):
         self.assertEqual(
             "maxnproc maxconn maxckout invalidations_per_second history "
             "timeouts_per_minute pool_size wait_p99_seconds txn_seconds nproc conn "
-            "oldest_seconds pool_worst ckoutpersec waiting",
+            "oldest_seconds pool_worst ckoutpersec waiting state",
             " ".join(sorted(gone, key=gone.index)),
         )
         self.assertEqual(
@@ -275,7 +276,7 @@ class WidthTests(SynchronousTestCase):
         for width in range(46, 58):
             shown = columns.visible(PROGRAMS, "now", needs, width)
             spare = shown["progname"] - 14
-            more = set(shown) - {"hostname", "progname", "ckout", "waiting"}
+            more = set(shown) - {"hostname", "progname", "ckout", "state", "waiting"}
             self.assertTrue(more <= {"ckoutpersec"} or spare == 6, width)
 
     def test_the_last_takes_the_rest(self) -> None:

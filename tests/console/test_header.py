@@ -246,7 +246,9 @@ class NewsTests(SynchronousTestCase):
     def test_alerts(self) -> None:
         """How many are how bad, and the worst in words."""
         line = header.news(LIVE)
-        self.assertTrue(text(line).startswith(" 1 CRIT   3 WARN  ctl1 nova-api: 7 "))
+        self.assertTrue(
+            text(line).startswith(" 1 CRIT   3 WARN  ctl1 nova-api STUCK: 7 ")
+        )
         self.assertEqual(Style.CRIT, looks(line)["1 CRIT"])
         self.assertEqual(Style.WARN_BADGE, looks(line)["3 WARN"])
         warned = replace(HEAD, crit=0, worst="x")

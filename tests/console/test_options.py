@@ -387,8 +387,8 @@ class MistakeTests(OptionsTestCase):
 
     def test_a_filter_of_another_view(self) -> None:
         """It has to be one of the view that is wanted."""
-        self.parse("--view", NODES, "--filter", "state:up")
-        self.complaint("-H", "h", "--filter", "state:up")
+        self.parse("--view", NODES, "--filter", "lag>1s")
+        self.complaint("-H", "h", "--filter", "lag>1s")
 
     def test_a_bad_order(self) -> None:
         """The fields that there are are listed."""

@@ -197,7 +197,7 @@ class MenuTests(SynchronousTestCase):
     def test_take(self) -> None:
         """Enter takes the column that is marked, the way one wants it first."""
         for key in ("Enter", "Right"):
-            screen = pressed(of(), "F6", "Down", "Down", "Down", key)
+            screen = pressed(of(), "F6", *["Down"] * 4, key)
             self.assertEqual((Mode.TABLE, "-conn"), (screen.mode, order(screen)))
             self.assertEqual(0, screen.scroll)
 

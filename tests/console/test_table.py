@@ -144,8 +144,8 @@ class ProgramTests(SynchronousTestCase):
         """Each figure as it is read at a glance; what is not known is a dash."""
         shown = seen(a_frame(PROGRAMS, troubled()), room=160)
         self.assertEqual(
-            "!>ctl1 nova-api 8 63 45 9 66 75 5+10 ━━━━━━━━━━━ 100% 7 2.9s 38.2s 31.0s "
-            "12.0 0 0.4 ▃▅▆▇▆▄▂▁▃▅",
+            "!>ctl1 nova-api STUCK 8 63 45 9 66 75 5+10 ━━━━━━━━━━ 100% 7 2.9s 38.2s "
+            "31.0s 12.0 0 0.4 ▃▅▆▇▆▄▂▁▃▅",
             " ".join(values(shown)),
         )
         self.assertEqual(["*", "bill7"], values(shown, 1)[:2])
@@ -159,6 +159,7 @@ class ProgramTests(SynchronousTestCase):
         self.assertEqual((Style.WARN, "*"), warn[0])
         looks = cells(crit)
         for said, style in (
+            ("STUCK", Style.CRIT),
             ("100%", Style.CRIT),
             ("7", Style.CRIT),
             ("12.0", Style.CRIT),
@@ -173,8 +174,8 @@ class ProgramTests(SynchronousTestCase):
         self.assertIs(Style.WARN, looks["80%"])
         self.assertIs(Style.WARN, looks["6m52s"])
         self.assertIs(Style.PLAIN, looks["43"])
-        self.assertIs(Style.BAR_WARN, looks["━━━━━━━━━"])
-        self.assertIs(Style.BAR_CRIT, cells(crit)["━━━━━━━━━━━"])
+        self.assertIs(Style.BAR_WARN, looks["━━━━━━━━"])
+        self.assertIs(Style.BAR_CRIT, cells(crit)["━━━━━━━━━━"])
 
     def test_no_alert_no_colour(self) -> None:
         """The node judges: what it finds in order is not coloured here."""
@@ -308,7 +309,7 @@ class CursorTests(SynchronousTestCase):
         self.assertEqual(200, sum(len(said) for _, said in line))
         self.assertEqual("!>", line[0][1] + line[1][1][:1])
         critical = [said.strip() for style, said in line if style is Style.CRIT]
-        self.assertEqual(["100%", "7", "12.0"], critical)
+        self.assertEqual(["STUCK", "100%", "7", "12.0"], critical)
 
 
 class HeadingTests(SynchronousTestCase):
@@ -549,13 +550,13 @@ class TextTests(SynchronousTestCase):
         said = plain(text_lines(FRAMES[PROGRAMS], None, Choices(), UNICODE))
         self.assertEqual(1 + len(FRAMES[PROGRAMS].rows), len(said))
         self.assertEqual(
-            "HOST PROGRAM NPROC CONN CKOUT MAXNPROC MAXCONN MAXCKOUT SIZE+OV POOL "
-            "worst WAIT Wp99 OLDEST TXN TMO/m INV/s CKOUT/s ALERT",
+            "HOST PROGRAM STATE NPROC CONN CKOUT MAXNPROC MAXCONN MAXCKOUT SIZE+OV "
+            "POOL worst WAIT Wp99 OLDEST TXN TMO/m INV/s CKOUT/s ALERT",
             " ".join(said[0].split()),
         )
         self.assertEqual(
-            "ctl1 nova-api 8 63 45 9 66 75 5+10 100% 7 2.9s 38.2s 31.0s 12.0 0 0.4 "
-            "crit: 7 waiting, pool full in 3 of 8 processes, oldest checkout 38s",
+            "ctl1 nova-api STUCK 8 63 45 9 66 75 5+10 100% 7 2.9s 38.2s 31.0s 12.0 0 "
+            "0.4 crit: 7 waiting, pool full in 3 of 8 processes, oldest checkout 38s",
             " ".join(said[1].split()),
         )
         self.assertIn(" 87% ", said[3])

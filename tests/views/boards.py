@@ -157,6 +157,13 @@ class Some:
     waits: tuple[tuple[int, float], ...] = ()
     #: How many timed out just now, if it is linked to ours.
     timeouts: int = 0
+    #: How many could not be connected, and leaked, just now, if it is linked to ours.
+    failures: int = 0
+    leaks: int = 0
+    #: Which connections are in a transaction, and for how long nothing was done in it.
+    quiet: tuple[tuple[int, float], ...] = ()
+    #: Which connections nobody can return.
+    lost: tuple[int, ...] = ()
 
     def report(self) -> Report:
         """All of it."""
@@ -170,16 +177,26 @@ class Some:
             Maxima(len(self.connections), out),
             tuple(pool(id, facts) for id, facts in enumerate(self.pools)),
             tuple(
-                connection(id, state, ago, of=number % len(self.pools))._replace(
-                    site=SITES[id % len(SITES)] if state == OUT else "",
-                    tag=TAGS[id % len(TAGS)] if state == OUT else "",
-                )
+                self._connection(id, number, state, ago)
                 for id, (number, state, ago) in enumerate(self.connections)
             )
             if self.pools
             else (),
             waiting=len(self._waiters()),
             waiters=self._waiters(),
+        )
+
+    def _connection(
+        self, id: int, number: int, state: int, ago: float
+    ) -> ConnectionRecord:
+        quiet = dict(self.quiet).get(id)
+        since = None if quiet is None else CLOCK - quiet
+        return connection(id, state, ago, of=number % len(self.pools))._replace(
+            transaction=since,
+            quiet=since,
+            leak="gone" if id in self.lost else "",
+            site=SITES[id % len(SITES)] if state == OUT else "",
+            tag=TAGS[id % len(TAGS)] if state == OUT else "",
         )
 
     def _waiters(self) -> tuple[WaiterRecord, ...]:
@@ -209,6 +226,10 @@ SOME = st.builds(
     st.booleans(),
     st.lists(st.tuples(st.integers(0, 1), AGES), max_size=3).map(tuple),
     st.sampled_from((0, 0, 0, 1, 7)),
+    st.sampled_from((0, 0, 0, 1)),
+    st.sampled_from((0, 0, 0, 1)),
+    st.lists(st.tuples(st.integers(0, 4), AGES), max_size=1).map(tuple),
+    st.lists(st.integers(0, 20), max_size=1).map(tuple),
 )
 
 
@@ -230,8 +251,12 @@ def _tell(board: Board, who: Identity, some: Some) -> None:
     first = some.report()
     told(board, who, first, NOW - 5.0)
     # What timed out in a process that is gone is no process's any more.
-    lost = 0 if some.departed or not some.pools else some.timeouts
-    more = Counters(some.checkouts + 30, 0, len(some.connections), timeouts=lost)
+    counts = not some.departed and bool(some.pools)
+    lost = Counters(
+        connect_failures=some.failures, timeouts=some.timeouts, leaks=some.leaks
+    )
+    lost = lost if counts else Counters()
+    more = Counters(some.checkouts + 30, 0, len(some.connections)).plus(lost)
     second = replace(first, sequence=1, base=0, counters=more, connections=())
     told(
         board,
@@ -239,7 +264,7 @@ def _tell(board: Board, who: Identity, some: Some) -> None:
         replace(
             second,
             pools=tuple(
-                pool(id, facts, Counters(timeouts=lost if id == 0 else 0))
+                pool(id, facts, lost if id == 0 else Counters())
                 for id, facts in enumerate(some.pools)
             ),
         ),

@@ -214,7 +214,7 @@ class AnywhereTests(FilterTests):
     def test_fields(self) -> None:
         """The fields looked at are those with text."""
         self.assertEqual(
-            {"hostname", "progname", "alert", "reason"},
+            {"hostname", "progname", "state", "alert", "reason"},
             parse("x", VIEWS[PROGRAMS]).fields,
         )
         self.assertEqual(
@@ -294,7 +294,7 @@ class NameTests(FilterTests):
             "http://x",
             "'http://x' names 'http', no field of hosts, expected one of hostname, "
             "programs, nproc, conn, ckout, ckoutpersec, stale, stale_seconds "
-            "or 21 more, or quotes around the whole if it is text",
+            "or 22 more, or quotes around the whole if it is text",
             "hosts",
         )
         for text in ("10.0.0.5:5432", "a!b=c", "nova->x", "stale_for>1", "x<1"):

@@ -14,7 +14,15 @@ from connmon.errors import QueryError
 from connmon.model.board import Board
 from connmon.model.journal import Journal, Remark
 from connmon.model.records import OUT, Counters, Home, Identity, Maxima, Report
-from connmon.views.alert import CRIT, LONG_SECONDS, OK, RANKS, WARN
+from connmon.views.alert import (
+    CRIT,
+    LONG_SECONDS,
+    OK,
+    RANKS,
+    STATES,
+    WARN,
+    WELL,
+)
 from connmon.views.fleet import Cluster, Fleet
 from connmon.views.frame import Frame, Gauge
 from connmon.views.query import Query
@@ -72,6 +80,11 @@ def total(found: list[dict[str, Any]], name: str) -> int:
     return sum(row[name] for row in found)
 
 
+def _word(row: dict[str, Any]) -> str:
+    """The state as it is said, which is not said if it is well."""
+    return "" if row["state"] == WELL else f" {row['state']}"
+
+
 class HeadTests(SynchronousTestCase):
     """The service as a whole."""
 
@@ -112,7 +125,7 @@ class HeadTests(SynchronousTestCase):
         self.assertEqual((1, 40.0), (head.stale, head.oldest_seconds))
         self.assertEqual((0, 2), (head.crit, head.warn))
         self.assertEqual(
-            "a api: pool full in 1 of 2 processes, oldest checkout 40s", head.worst
+            "a api BUSY: pool full in 1 of 2 processes, oldest checkout 40s", head.worst
         )
         self.assertEqual((1, 2, ("node2",)), (head.nodes_up, head.nodes, head.down))
         waits = (head.waiting, head.wait_p99_seconds, head.timeouts, head.txn_seconds)
@@ -139,7 +152,7 @@ class HeadTests(SynchronousTestCase):
             return Fleet(board).head(NOW).worst
 
         self.assertEqual("", worst((1, 1.0), (7, 30.0)))
-        self.assertEqual("h x1: pool full", worst((9, 90.0), (10, 1.0), (1, 99.0)))
+        self.assertEqual("h x1 BUSY: pool full", worst((9, 90.0), (10, 1.0), (1, 99.0)))
         self.assertEqual("h x1: pool 90 % used", worst((8, 2.0), (9, 1.0), (1, 99.0)))
         self.assertEqual(
             "h x2: oldest checkout 41s", worst((0, 0), (1, 40.0), (1, 41.0))
@@ -164,7 +177,7 @@ class HeadTests(SynchronousTestCase):
         told(board, who, full)
         frame = fleet.answer(Query(), NOW)
         self.assertEqual(
-            (1, "h x: pool full", 2.0),
+            (1, "h x BUSY: pool full", 2.0),
             (frame.head.warn, frame.head.worst, frame.head.oldest_seconds),
         )
         told(
@@ -291,6 +304,9 @@ class FleetTests(SynchronousTestCase):
                 )
 
 
+_LEVELS = ((HOSTS, PROGRAMS), (PROGRAMS, PROCESSES), (PROCESSES, POOLS))
+
+
 class AgreementTests(SynchronousTestCase):
     """Whatever a board knows, its views agree."""
 
@@ -325,11 +341,7 @@ class AgreementTests(SynchronousTestCase):
     def test_each_row_is_the_sum_of_those_below_it(self, board: Board) -> None:
         """Host by host, program by program, process by process."""
         fleet = Fleet(board)
-        for above, below in (
-            (HOSTS, PROGRAMS),
-            (PROGRAMS, PROCESSES),
-            (PROCESSES, POOLS),
-        ):
+        for above, below in _LEVELS:
             view = VIEWS[above]
             for row in rows(fleet.answer(Query(above), NOW)):
                 scope = tuple((name, row[name]) for name in view.key)
@@ -356,7 +368,7 @@ class AgreementTests(SynchronousTestCase):
         self.assertEqual(levels[CRIT], frame.head.crit)
         self.assertEqual(levels[WARN], frame.head.warn)
         worst = [
-            f"{row['hostname']} {row['progname']}: {row['reason']}"
+            f"{row['hostname']} {row['progname']}{_word(row)}: {row['reason']}"
             for row in rows(frame)
             if row["alert"] != OK
         ]
@@ -390,7 +402,7 @@ class AgreementTests(SynchronousTestCase):
     def test_what_is_wrong_below_is_wrong_above(self, board: Board) -> None:
         """A host is ok if all its programs are, a program if its processes are."""
         fleet = Fleet(board)
-        for above, below in ((HOSTS, PROGRAMS), (PROGRAMS, PROCESSES)):
+        for above, below in _LEVELS[:2]:
             wrong = {
                 tuple(row[name] for name in VIEWS[above].key)
                 for row in rows(fleet.answer(Query(below), NOW))
@@ -399,6 +411,20 @@ class AgreementTests(SynchronousTestCase):
             for row in rows(fleet.answer(Query(above), NOW)):
                 key = tuple(row[name] for name in VIEWS[above].key)
                 self.assertEqual(key in wrong, row["alert"] != OK, (above, row))
+
+    @settings(deadline=None)
+    @given(boards())
+    def test_each_is_in_the_worst_state_of_those_below_it(self, board: Board) -> None:
+        """Host by host, program by program, process by process."""
+        places = list(STATES)
+        fleet = Fleet(board)
+        for above, below in _LEVELS:
+            view = VIEWS[above]
+            for row in rows(fleet.answer(Query(above), NOW)):
+                scope = tuple((name, row[name]) for name in view.key)
+                parts = rows(fleet.answer(Query(below, scope=scope), NOW))
+                worst = min((places.index(part["state"]) for part in parts), default=-1)
+                self.assertEqual(places[worst], row["state"], (above, row))
 
     @settings(deadline=None)
     @given(boards(), st.sampled_from(sorted(VIEWS)), st.data())

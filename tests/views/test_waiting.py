@@ -146,7 +146,8 @@ class WaitingTests(SynchronousTestCase):
         )
         self.assertAlmostEqual(0.995, head.wait_p99_seconds or 0.0)
         self.assertEqual(
-            "h api: 3 waiting, 3 timeouts in the last minute, pool full", head.worst
+            "h api STUCK: 3 waiting, 3 timeouts in the last minute, pool full",
+            head.worst,
         )
 
     def test_nobody_has_reported(self) -> None:

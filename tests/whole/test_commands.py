@@ -378,8 +378,8 @@ class FramesTests(Place, SynchronousTestCase):
                 self.assertTrue(name.startswith("connmon default@node1 "), name)
                 self.assertTrue(totals.startswith("Hosts 1 max 1 "), totals)
                 self.assertTrue(waits.startswith("Waiting 0  "), waits)
-                self.assertEqual(["HOST", "PROGRAM", "NPROC"], head.split()[:3])
-                self.assertEqual(["till", "1", "1", "1"], row.split()[1:5])
+                self.assertEqual(["HOST", "PROGRAM", "STATE"], head.split()[:3])
+                self.assertEqual(["till", "OK", "1", "1", "1"], row.split()[1:6])
 
     def test_every_view(self) -> None:
         """It is there for programs and for people; ``-O`` lists the names."""
