@@ -5,8 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
-COMMANDS = ("listen", "demo", "timeouts", "who")
+COMMANDS = {
+    "listen": "connmon.daemon.main",
+    "demo": "connmon.demo.main",
+    "timeouts": "connmon.console.incidents",
+    "who": "connmon.console.who",
+    "check": "connmon.console.check",
+}
+"""The module of each, whose ``main`` takes arguments and the program's name."""
+
 INTERRUPTED = 130
 """The exit status after ^C, as a shell gives it."""
 
@@ -18,42 +27,27 @@ def main() -> None:
 
 def daemon() -> None:
     """``connmond``: a node in the foreground."""
-    sys.exit(_quietly(lambda: _listen(sys.argv[1:], "connmond")))
+    sys.exit(_quietly(lambda: _begin(COMMANDS["listen"], sys.argv[1:], "connmond")))
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; its exit status. Each imports only what it needs."""
     if argv and not argv[0].startswith("-"):
         command, rest = argv[0], argv[1:]
-        if command == "listen":
-            return _listen(rest, "connmon listen")
-        if command == "demo":
-            from connmon.demo.main import main as demo
-
-            return demo(rest, "connmon demo")
-        if command == "timeouts":
-            from connmon.console.incidents import main as timeouts
-
-            return timeouts(rest, "connmon timeouts")
-        if command == "who":
-            from connmon.console.who import main as who
-
-            return who(rest, "connmon who")
+        if command in COMMANDS:
+            return _begin(COMMANDS[command], rest, f"connmon {command}")
         print(
             f"connmon: no command {command!r}, expected one of: {', '.join(COMMANDS)}",
             file=sys.stderr,
         )
         return 2
-    from connmon.console.main import main as console
-
-    return console(argv, "connmon")
+    return _begin("connmon.console.main", argv, "connmon")
 
 
-def _listen(argv: Sequence[str], program: str) -> int:
-    """A node; its parts are imported only now."""
-    from connmon.daemon.main import main as listen
-
-    return listen(argv, program)
+def _begin(module: str, argv: Sequence[str], program: str) -> int:
+    """Import a command's parts, which no other needs, and run it."""
+    command: Callable[[Sequence[str], str], int] = import_module(module).main
+    return command(argv, program)
 
 
 def _quietly(command: Callable[[], int]) -> int:

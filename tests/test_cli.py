@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__, cli
 from connmon.console import main
 
-COMMANDS = "listen, demo, timeouts, who"
+COMMANDS = "listen, demo, timeouts, who, check"
 
 
 class CommandTests(SynchronousTestCase):
@@ -55,6 +55,7 @@ class CommandTests(SynchronousTestCase):
             ("demo", "usage: connmon demo "),
             ("timeouts", "usage: connmon timeouts "),
             ("who", "usage: connmon who "),
+            ("check", "usage: connmon check "),
         ):
             status, out, _ = self.said(command, "--help")
             self.assertIn(status, (0, None))

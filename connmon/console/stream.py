@@ -207,19 +207,27 @@ def until_stopped(
 
     source = asked(stop)
 
-    def interrupted(number: int, frame: object) -> None:
-        reactor.callFromThread(stop, 128 + number)
-
     def begin() -> None:
-        # Now, since the reactor puts its own handlers in place when it starts.
-        for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, interrupted)
+        at_signals(reactor, lambda number: stop(128 + number))
         source.start()
 
     reactor.callWhenRunning(begin)
     reactor.run()
     return status or 0
+
+
+def at_signals(reactor: Any, call: Callable[[int], None]) -> None:
+    """Have a signal that ends programs do this instead, unless it is ignored.
+
+    To be used when the reactor runs, which puts its own handlers in place before.
+    """
+
+    def interrupted(number: int, frame: object) -> None:
+        reactor.callFromThread(call, number)
+
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupted)
 
 
 def replay(

@@ -1,0 +1,289 @@
+"""``connmon check``: a status and one line, as monitoring systems want them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, NoReturn
+
+from connmon.config import AnyAddress
+from connmon.console import stream, verdict
+from connmon.console.freshness import no_daemon
+from connmon.console.link import Failed
+from connmon.console.options import (
+    DEFAULT_DELAY,
+    Target,
+    add_target,
+    joined,
+    positive_seconds,
+    target,
+)
+from connmon.console.source import of_nodes
+from connmon.console.verdict import DEFAULTS, MEASURES, Bounds, Limits, Verdict
+from connmon.errors import ConfigError, ConnmonError, QueryError
+from connmon.views.alert import STATES, WELL
+from connmon.views.answer import checked
+from connmon.views.frame import Frame
+from connmon.views.query import WHOLE, Query
+from connmon.views.schema import PROGRAMS
+
+TIMEOUT = 10.0
+"""Seconds after which there is no answer; monitoring systems wait for 10 to 60."""
+
+NONE = "none"
+"""What switches a threshold off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Which nodes to ask for what, for how long, and what to make of it."""
+
+    target: Target
+    query: Query
+    limits: Limits
+    timeout: float = TIMEOUT
+
+
+def main(argv: Sequence[str], program: str) -> int:
+    """Print one line on standard output; the exit status, 0 to 3.
+
+    That is so whatever goes wrong: a monitoring system reads nothing else.
+    """
+    try:
+        wanted = parse(argv, program)
+        for warning in wanted.target.warnings:
+            print(f"{program}: {warning}", file=sys.stderr)
+        found = _asked(wanted)
+    except ConnmonError as error:
+        found = verdict.unknown(str(error))
+    except Exception as error:  # noqa: BLE001  Python's status for it is a warning here
+        found = verdict.unknown(f"internal error: {error!r}")
+    try:
+        stream.write(f"{found.line}\n")
+    except ConnmonError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return verdict.UNKNOWN
+    return found.status
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose complaints are a plugin's: in a line on standard output."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong. Status 2 would be taken for critical."""
+        raise ConfigError(message)
+
+
+def parse(argv: Sequence[str], program: str) -> Check:
+    """Read the command line.
+
+    Raises ``ConfigError`` for a bad option, a bad config, or a service or node that it
+    lacks.
+    """
+    parser = _Parser(
+        prog=program,
+        description="Whether pools are full and somebody waits: a plugin for Nagios, "
+        "Icinga and their like. One line, and the status 0 (OK), 1 (WARNING), "
+        "2 (CRITICAL) or 3 (UNKNOWN).",
+        epilog="A threshold is reached by its value; none switches it off.",
+        allow_abbrev=False,
+    )
+    add_target(parser)
+    _add_choice(parser)
+    _add_thresholds(parser)
+    given = parser.parse_args(joined(argv))
+    query = Query(
+        PROGRAMS,
+        where=(given.filter,) if given.filter.strip() else (),
+        fields=verdict.FIELDS,
+        limit=WHOLE,
+    )
+    try:
+        checked(query)
+    except QueryError as error:
+        parser.error(f"argument --filter: {error}")
+    return Check(target(parser, given), query, _limits(given), given.timeout)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Of what, and for how long."""
+    group = parser.add_argument_group("what to check")
+    group.add_argument(
+        "--filter",
+        metavar="TEXT",
+        default="",
+        help="only the programs that a filter matches",
+    )
+    group.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=positive_seconds,
+        default=TIMEOUT,
+        help=f"UNKNOWN if there is no answer by then; default: {TIMEOUT:g}",
+    )
+
+
+def _add_thresholds(parser: argparse.ArgumentParser) -> None:
+    """From where on it is not well."""
+    group = parser.add_argument_group("thresholds")
+    for each in MEASURES:
+        for level, bound in DEFAULTS[each.name]._asdict().items():
+            shown = NONE if bound is None else f"{bound:g}"
+            group.add_argument(
+                f"--{level}-{each.name}",
+                metavar="NUMBER",
+                type=_threshold,
+                default=bound,
+                help=f"{each.meaning}; default: {shown}",
+            )
+    for level, words in (
+        ("warning", verdict.WARNING_STATES),
+        ("critical", verdict.CRITICAL_STATES),
+    ):
+        group.add_argument(
+            f"--{level}-state",
+            metavar="STATES",
+            type=_states,
+            default=frozenset(words),
+            help="a program in one of these states, with commas between them; "
+            f"default: {','.join(words).lower()}",
+        )
+
+
+def _limits(given: argparse.Namespace) -> Limits:
+    told = vars(given)
+    return Limits(
+        {
+            each.name: Bounds(
+                told[f"warning_{each.name}"], told[f"critical_{each.name}"]
+            )
+            for each in MEASURES
+        },
+        given.warning_state,
+        given.critical_state,
+    )
+
+
+def _threshold(text: str) -> float | None:
+    """A number, more than none, or none."""
+    if text.strip().lower() == NONE:
+        return None
+    try:
+        value = float(text.strip().removesuffix("%"))
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value) or value <= 0:
+        raise argparse.ArgumentTypeError(
+            f"{text[:20]!r}, expected a number, more than 0, or {NONE}"
+        )
+    return value
+
+
+def _states(text: str) -> frozenset[str]:
+    """Words for states, in any case, or none."""
+    words = [each.strip().upper() for each in text.split(",")]
+    if words == [NONE.upper()]:
+        return frozenset()
+    known = [each for each in STATES if each != WELL]
+    for each in words:
+        if each not in known:
+            expected = ", ".join(known).lower()
+            raise argparse.ArgumentTypeError(
+                f"{each[:20].lower()!r}, expected {NONE} or some of {expected}"
+            )
+    return frozenset(words)
+
+
+# The question.
+
+
+class _Look:
+    """Waits for one frame, or for the reason why there is none."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        """``stop`` is called when there is either."""
+        self._stop = stop
+        self.frame: Frame | None = None
+        self.problem = ""
+
+    def shown(
+        self, frames: tuple[Frame, ...], number: int, origin: str, at: float
+    ) -> None:
+        """It is there."""
+        self.frame = self.frame or frames[0]
+        self._stop()
+
+    def refused(self, reason: str, number: int) -> None:
+        """The node does not understand the question."""
+        self.fail(reason)
+
+    def warned(self, text: str) -> None:
+        """Nothing of this is said."""
+
+    def noted(self, text: str) -> None:
+        """Nor of this."""
+
+    def lost(self, failed: Failed) -> None:
+        """By then there was a frame."""
+
+    def trying(self, address: AnyAddress, wait: float) -> None:
+        """Only the outcome matters."""
+
+    def exhausted(self, tried: tuple[Failed, ...]) -> bool:
+        """No node is left."""
+        self.fail(no_daemon(tried))
+        return False
+
+    def fail(self, problem: str) -> None:
+        """There will be no frame; the first reason counts."""
+        self.problem = self.problem or problem
+        self._stop()
+
+
+def look(reactor: Any, wanted: Check) -> Frame:
+    """The first frame of the programs; runs the reactor.
+
+    Raises ``ConnmonError`` if there is none within the time.
+    """
+
+    def stop() -> None:
+        source.stop()
+        if timer.active():
+            timer.cancel()
+        if reactor.running:
+            reactor.stop()
+
+    def late() -> None:
+        source.stop()
+        # Not at once: the link is closed in the reactor's next turn.
+        reactor.callLater(0, seen.fail, f"no answer within {wanted.timeout:g} seconds")
+
+    seen = _Look(stop)
+    source = of_nodes(reactor, seen, wanted.target)
+    source.watch((wanted.query,), DEFAULT_DELAY)
+    timer = reactor.callLater(wanted.timeout, late)
+
+    def begin() -> None:
+        stream.at_signals(reactor, lambda number: seen.fail("interrupted"))
+        source.start()
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    if seen.frame is None:
+        raise ConnmonError(seen.problem)
+    return seen.frame
+
+
+def _asked(wanted: Check) -> Verdict:
+    """What the nodes' answer comes to. Raises ``ConnmonError`` if there is none."""
+    from twisted.internet import reactor as global_reactor
+
+    reactor: Any = global_reactor
+    # Timers must not follow adjustments of the wall clock.
+    reactor.seconds = time.monotonic
+    frame = look(reactor, wanted)
+    return verdict.judged(frame, wanted.limits, filtered=bool(wanted.query.where))
