@@ -8,6 +8,7 @@ the place of a callable on the pool, as ``connmon.client.callables`` does:
   fast path for them, and could not tell of a checkout that waits.
 * ``pool.recreate`` makes the next pool for ``Engine.dispose``, which is followed too.
 * ``connmon.client.queues`` hears who waits; ``pool.connect``, what timed out.
+* ``connmon.client.transactions`` hears of transactions, at the engine's dialect.
 * the pool's creator makes connections, or fails to. A connection is entered as soon as
   it is made: the listener of ``connect`` may not be reached, where one of the dialect's
   or the application's that comes earlier fails.
@@ -51,6 +52,7 @@ from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
 from connmon.client.tokens import KEY, TOKEN, Token
+from connmon.client.transactions import follow as follow_transactions
 from connmon.model.closings import COLLECTED, DISPOSE, PRE_PING, SOFT_INVALIDATED
 from connmon.model.connection import NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
@@ -77,12 +79,12 @@ class Watch:
         transactions: bool,
         trace: str = TRACE_ON,
     ) -> None:
-        """Listen from now on; to commits and rollbacks too, if asked to.
+        """Listen from now on; to its transactions too, if asked to.
 
         ``trace`` says of which checkouts to note the application's line.
 
         A pool that is watched already, for another engine that shares it, stays with
-        the first one's watch, which then counts the transactions of both.
+        the first one's watch.
         """
         self._agent = agent
         self._facts = facts_of(engine)
@@ -104,9 +106,7 @@ class Watch:
             # A pool keeps all its engines: SQLAlchemy has them in listeners of its own.
             finalize(engine, self.retired).atexit = False
         if transactions:
-            for kind in ("", "_twophase"):
-                event.listen(engine, f"commit{kind}", watch.commit)
-                event.listen(engine, f"rollback{kind}", watch.rollback)
+            follow_transactions(engine, self.broke)
 
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
@@ -303,20 +303,6 @@ class Watch:
                 if not connection.closed:
                     pool.detached_closes += 1
                 pool.ledger.closed(connection, monotonic(), why)
-        except Exception as error:
-            self.broke(error)
-
-    def commit(self, *arguments: Any) -> None:
-        """A transaction was committed."""
-        try:
-            self.pool().committed()
-        except Exception as error:
-            self.broke(error)
-
-    def rollback(self, *arguments: Any) -> None:
-        """A transaction was rolled back."""
-        try:
-            self.pool().rolled_back()
         except Exception as error:
             self.broke(error)
 

@@ -62,7 +62,7 @@ class Options:
     addresses: tuple[config.AnyAddress, ...]
     program: str
     trace: str = TRACE_ON
-    transactions: bool = _switch("count commits and rollbacks")
+    transactions: bool = _switch("tell of transactions")
 
 
 #: The on/off options, and what each does.

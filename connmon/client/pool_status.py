@@ -65,7 +65,14 @@ def _connection(record: ConnectionRecord, now: float) -> dict[str, Any]:
         "tag": record.tag or None,
         "session": record.session,
         "address": record.address or None,
+        "transaction_seconds": _since(record.transaction, now),
+        "quiet_seconds": _since(record.quiet, now),
     }
+
+
+def _since(then: float | None, now: float) -> float | None:
+    """For how long it has been so, ``None`` if it is not."""
+    return None if then is None else round(max(now - then, 0.0), 3)
 
 
 def _waiter(record: WaiterRecord, now: float) -> dict[str, Any]:

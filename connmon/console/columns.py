@@ -89,13 +89,14 @@ _SETS: dict[str, dict[str, str]] = {
     },
     CONNECTIONS: {
         "now": "hostname progname pid pool_name connection server_session state "
-        "out_seconds txn_seconds idle_seconds age_seconds uses owner site",
+        "out_seconds txn_seconds txn_idle_seconds idle_seconds age_seconds uses owner "
+        "site",
         "session": "hostname progname pid connection server_session address state "
         "out_seconds age_seconds pool_name owner tag site",
     },
     CHECKOUTS: {
-        "now": "out_seconds txn_seconds hostname progname pid pool_name server_session "
-        "age_seconds uses owner site",
+        "now": "out_seconds txn_seconds txn_idle_seconds hostname progname pid "
+        "pool_name server_session age_seconds uses owner site",
         "session": "out_seconds hostname progname pid connection server_session "
         "address age_seconds pool_name owner tag site",
     },
@@ -138,9 +139,9 @@ _RANKS = {
     "pool_size "
     "conn txn_seconds wait_p99_seconds progname hostname",
     CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
-    "owner idle_seconds age_seconds progname hostname uses pool_name",
+    "owner txn_idle_seconds idle_seconds age_seconds progname hostname uses pool_name",
     CHECKOUTS: "out_seconds progname | site pid hostname txn_seconds owner "
-    "server_session pool_name age_seconds uses",
+    "txn_idle_seconds server_session pool_name age_seconds uses",
     NODES: "node state | reason since_seconds clients address lag_seconds "
     "bytes_sent bytes_received agreed_seconds consoles",
     EVENTS: "age_seconds text | severity progname hostname node",

@@ -23,6 +23,12 @@ NOT_IDLE = 2
 CLOSED = 3
 """A state that is never told: the connection is known to be gone."""
 
+ENDING = -1
+"""What ``Connection.transaction_use`` is while a transaction is committed."""
+
+_TAKEN = (OUT, DETACHED)
+"""The states in which somebody has the connection."""
+
 _SHORTEST = BOUNDS[0]
 
 
@@ -35,6 +41,7 @@ class Connection:
         "_told",
         "address",
         "announced",
+        "executed",
         "fate",
         "id",
         "opened",
@@ -46,6 +53,8 @@ class Connection:
         "site",
         "state",
         "tag",
+        "transaction",
+        "transaction_use",
         "uses",
     )
 
@@ -69,10 +78,16 @@ class Connection:
         #: Why it will be closed, as far as that is known before; once it is closed, why
         #: it was, until that is counted.
         self.fate = ""
+        #: Since when it has been in a transaction, and in which of its uses that began:
+        #: it is in one as long as that use goes on. Zero is in none.
+        self.transaction = 0.0
+        self.transaction_use = 0
+        #: When a statement of that was last done, ``None`` while one is executed.
+        self.executed: float | None = None
         #: Whether a node knows of it.
         self.announced = False
         self._folded_uses = self._folded_ended = 0
-        self._told = (-1, 0.0, 0, "")
+        self._told: tuple[object, ...] = ()
 
     @property
     def closed(self) -> bool:
@@ -156,6 +171,8 @@ class Connection:
 
         It is taken twice and given back once.
         """
+        if self.transaction_use == self.uses:
+            self.transaction_use += 1
         self.uses += 1
         self.pool.lost += 1
         self.pool.stir()
@@ -170,9 +187,32 @@ class Connection:
         # Whoever makes a connection has it, unless something refuses it.
         return COLLECTED if self.uses else OTHER
 
+    def begins(self, now: float) -> bool:
+        """Note a transaction's first statement, unless nobody has the connection.
+
+        Nor does what is executed to end a transaction begin one. Whoever has it; one
+        step likewise.
+        """
+        if self.state not in _TAKEN or self.transaction_use == ENDING:
+            return False
+        self.transaction = now
+        self.executed = None
+        self.transaction_use = self.uses
+        return True
+
+    def ends(self) -> bool:
+        """Note that a transaction is about to end, if there is one.
+
+        Whoever has it, and who sets ``transaction_use`` to zero when that is done.
+        """
+        if self.transaction_use != self.uses or self.state not in _TAKEN:
+            return False
+        self.transaction_use = ENDING
+        return True
+
     def has_news(self) -> bool:
         """Whether it is not as it was last told of. Reporting thread."""
-        return (self.state, self.since, self.uses, self.tag) != self._told
+        return _told(self._seen()) != self._told
 
     def look(self) -> ConnectionRecord | None:
         """The connection as it is now, ``None`` if closed. Any thread."""
@@ -183,17 +223,25 @@ class Connection:
         seen = self._seen()
         if seen[0] != CLOSED:
             self.announced = True
-            self._told = seen[:4]
+            self._told = _told(seen)
         return self._record(seen)
 
-    def _seen(self) -> tuple[int, float, int, str, Owner, object]:
+    def _seen(self) -> Seen:
         """What changes, all of the same moment."""
-        return self.state, self.since, self.uses, self.tag, self.owner, self.site
+        return (
+            self.state,
+            self.since,
+            self.uses,
+            self.tag,
+            self.transaction_use,
+            self.transaction,
+            self.executed,
+            self.owner,
+            self.site,
+        )
 
-    def _record(
-        self, seen: tuple[int, float, int, str, Owner, object]
-    ) -> ConnectionRecord | None:
-        state, since, uses, tag, owner, site = seen
+    def _record(self, seen: Seen) -> ConnectionRecord | None:
+        state, since, uses, tag, *_, owner, site = seen
         if state == CLOSED:
             return None
         ledger, known = self.pool.ledger, state != IDLE
@@ -209,6 +257,7 @@ class Connection:
             self.session,
             self.address,
             tag if known else "",
+            *_transaction(seen),
         )
 
     def fold(self) -> None:
@@ -223,3 +272,20 @@ class Connection:
         if self.fate:
             self.pool.closings.add(self.fate)
             self.fate = ""
+
+
+Seen = tuple[int, float, int, str, int, float, "float | None", Owner, object]
+"""What changes of a connection, in the order of ``Connection._seen``."""
+
+
+def _transaction(seen: Seen) -> tuple[float | None, float | None]:
+    """Since when it has been in a transaction, and since when idle in that."""
+    state, _, uses, _, use, began, executed, *_ = seen
+    if state not in _TAKEN or use not in (uses, ENDING):
+        return None, None
+    return began, None if use == ENDING else executed
+
+
+def _told(seen: Seen) -> tuple[object, ...]:
+    """What a node must be told of when it is another."""
+    return (*seen[:4], *_transaction(seen))

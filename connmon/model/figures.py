@@ -29,6 +29,7 @@ class Figures(NamedTuple):
     when the oldest of those who wait began to, by the node's clock, ``None`` if nobody
     waits. ``quiet`` is since when a transaction has been open in which nothing is
     executed, the longest ago, and ``trouble`` what else is wrong, if anything is.
+    ``transaction`` is when the oldest open transaction began, quiet or not.
     """
 
     used: float | None = None
@@ -41,6 +42,7 @@ class Figures(NamedTuple):
     patient: float | None = None
     quiet: float | None = None
     trouble: Trouble | None = None
+    transaction: float | None = None
 
 
 def places(facts: PoolFacts) -> int | None:
@@ -85,6 +87,7 @@ def of_process(
     out: dict[int, int] = {}
     since: float | None = None
     quiet: float | None = None
+    began: float | None = None
     lost = False
     for each in connections:
         if each.state == OUT:
@@ -93,6 +96,9 @@ def of_process(
                 since = each.since
         if each.quiet is not None and (quiet is None or each.quiet < quiet):
             quiet = each.quiet
+        transaction = each.transaction
+        if transaction is not None and (began is None or transaction < began):
+            began = transaction
         if each.leak:
             lost = True
     wrong = None
@@ -102,7 +108,12 @@ def of_process(
         wrong = trouble.together(by_pool.values())
     oldest = None if since is None else since + offset
     patient = min((each.since + offset for each in waiters), default=None)
-    common = patient, None if quiet is None else quiet + offset, wrong
+    common = (
+        patient,
+        None if quiet is None else quiet + offset,
+        wrong,
+        None if began is None else began + offset,
+    )
     found = [
         _of_pool(pool.facts, out.get(id, 0), oldest, common)
         for id, pool in pools.items()
@@ -123,13 +134,15 @@ def of_several(processes: Iterable[Figures]) -> Figures:
             _first(each.patient for each in found),
             _first(each.quiet for each in found),
             trouble.together(each.trouble for each in found),
+            _first(each.transaction for each in found),
         ),
     )
     return together._replace(full=sum(each.full > 0 for each in found))
 
 
-#: What is of a process rather than of its pools: ``patient``, ``quiet``, ``trouble``.
-_Common = tuple[float | None, float | None, Trouble | None]
+#: What is of a process rather than of its pools: ``patient``, ``quiet``, ``trouble``
+#: and ``transaction``.
+_Common = tuple[float | None, float | None, Trouble | None, float | None]
 
 
 def _of_pool(

@@ -159,7 +159,7 @@ def weight(signs: Signs) -> tuple[float, ...]:
         signs.waiting or 0,
         signs.full,
         signs.used or 0.0,
-        signs.oldest_seconds or 0.0,
+        max(signs.oldest_seconds or 0.0, signs.txn_seconds or 0.0),
     )
 
 

@@ -143,9 +143,19 @@ def _what(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]
 
         return value
 
+    def txn_seconds(entry: int) -> float | None:
+        since = records[entry].transaction
+        return None if since is None else seconds(since + offsets[entry])
+
+    def txn_idle_seconds(entry: int) -> float | None:
+        since = records[entry].quiet
+        return None if since is None else seconds(since + offsets[entry])
+
     return {
         "state": lambda e: STATES[records[e].state],
         "out_seconds": in_state(OUT),
+        "txn_seconds": txn_seconds,
+        "txn_idle_seconds": txn_idle_seconds,
         "idle_seconds": in_state(IDLE),
         "age_seconds": lambda e: seconds(records[e].opened + offsets[e]),
         "uses": lambda e: records[e].uses,
@@ -155,18 +165,29 @@ def _what(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]
 
 def _judged(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]:
     """How to read what is wrong with it."""
-    out_seconds = _what(moment, found)["out_seconds"]
+    what = _what(moment, found)
+    out_seconds, txn_seconds = what["out_seconds"], what["txn_seconds"]
 
     def is_stale(entry: int) -> bool:
         return moment.is_stale(found.owners[entry])
 
     def judged(entry: int) -> str:
-        return level(None, out_seconds(entry), stale=is_stale(entry))
+        return level(
+            None,
+            out_seconds(entry),
+            stale=is_stale(entry),
+            txn_seconds=txn_seconds(entry),
+        )
 
     def worded(entry: int) -> str:
         if judged(entry) == OK:
             return ""
-        signs = Signs(oldest_seconds=out_seconds(entry), stale=int(is_stale(entry)))
+        signs = Signs(
+            oldest_seconds=out_seconds(entry),
+            txn_seconds=txn_seconds(entry),
+            stale=int(is_stale(entry)),
+            quiet_seconds=what["txn_idle_seconds"](entry),
+        )
         return reason(signs, "", "out for")
 
     return {"alert": judged, "reason": worded}

@@ -118,6 +118,7 @@ class Fleet:
             wait_p99_seconds=whole.waits_lately(now).quantile(0.99),
             timeouts=overview.timeouts if told else None,
             oldest_seconds=moment.seconds(overview.oldest),
+            txn_seconds=moment.seconds(overview.transaction),
             crit=levels.count(CRIT),
             warn=levels.count(WARN),
             worst=_worst(overview.wrong),

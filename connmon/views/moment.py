@@ -22,13 +22,15 @@ LONGEST = 1e9
 class Overview(NamedTuple):
     """The programs that are not ok, and since when the longest checkout has been out.
 
-    ``oldest`` is a reading of the node's clock, ``None`` if nothing is out.
-    ``timeouts`` is the sum of all programs' totals.
+    ``oldest`` is a reading of the node's clock, ``None`` if nothing is out, and so is
+    ``transaction``, when the oldest began that is open. ``timeouts`` is the sum of all
+    programs' totals.
     """
 
     wrong: dict[Program, Signs]
     oldest: float | None
     timeouts: int
+    transaction: float | None = None
 
 
 class Moment:
@@ -88,6 +90,7 @@ class Moment:
             waiting=waiting,
             timeouts_per_minute=float(timeouts),
             oldest_seconds=seconds(figures.oldest),
+            txn_seconds=seconds(figures.transaction),
             stale=stale,
             still_seconds=seconds(trouble.still),
             failing_seconds=seconds(trouble.failing),
@@ -104,6 +107,7 @@ class Moment:
         """
         wrong: dict[Program, Signs] = {}
         first: float | None = None
+        begun: float | None = None
         long_ago = self.now - LONG_SECONDS
         programs = self.board.sums.programs
         for program in programs.busy.union(self._stale):
@@ -111,6 +115,9 @@ class Moment:
             oldest, quiet = figures.oldest, figures.quiet
             if oldest is not None and (first is None or oldest < first):
                 first = oldest
+            began = figures.transaction
+            if began is not None and (begun is None or began < begun):
+                begun = began
             # Most of these are well, too, and this is all that is done about them.
             if (
                 (oldest is not None and oldest < long_ago)
@@ -120,6 +127,7 @@ class Moment:
                 or program in self._stale
                 or figures.trouble is not None
                 or (quiet is not None and quiet < long_ago)
+                or (began is not None and began < long_ago)
             ):
                 signs = self.signs(
                     figures,
@@ -130,7 +138,7 @@ class Moment:
                 )
                 if alert(signs) != OK:
                     wrong[program] = signs
-        return Overview(wrong, first, min(self.board.sums.timeouts, MOST))
+        return Overview(wrong, first, min(self.board.sums.timeouts, MOST), begun)
 
     @cached_property
     def wrong(self) -> dict[Process, Signs]:

@@ -36,8 +36,9 @@ class PoolEntry(NamedTuple):
 class Load(NamedTuple):
     """What is open and out of one pool, and who waits for it.
 
-    ``oldest``, ``patient``, since when the longest of these wait, and ``quiet``, since
-    when nothing was executed in a transaction, are by the node's clock.
+    ``oldest``, ``patient``, since when the longest of these wait, ``quiet``, since when
+    nothing was executed in a transaction, and ``transaction``, when the oldest open one
+    began, are by the node's clock.
     """
 
     connections: int = 0
@@ -46,6 +47,7 @@ class Load(NamedTuple):
     waiting: int = 0
     patient: float | None = None
     quiet: float | None = None
+    transaction: float | None = None
 
 
 EMPTY = Load()
@@ -80,6 +82,7 @@ def processes(moment: Moment, scope: Scope) -> Table:
         "waiting": lambda e: e.waiting,
         "wait_p99_seconds": lambda e: e.waits_lately(moment.now).quantile(0.99),
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
+        "txn_seconds": lambda e: seconds(e.figures.transaction),
         "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
     }
     known = in_scope(moment, scope) if scope else _ordered(moment)
@@ -211,6 +214,7 @@ class _Pools:
             waiting=load.waiting,
             timeouts_per_minute=process.timeouts_lately(moment.now, entry.record.id),
             oldest_seconds=seconds(load.oldest),
+            txn_seconds=seconds(load.transaction),
             stale=int(moment.is_stale(process)),
             still_seconds=seconds(still),
             failing_seconds=seconds(failing),
@@ -236,6 +240,7 @@ def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         "pool_used": pools.used,
         "waiting": lambda e: load(e).waiting,
         "oldest_seconds": lambda e: seconds(load(e).oldest),
+        "txn_seconds": lambda e: seconds(load(e).transaction),
         "oldest_wait_seconds": lambda e: seconds(load(e).patient),
     }
 
@@ -245,6 +250,7 @@ def _loads(process: Process) -> dict[int, Load]:
     opened: dict[int, int] = {}
     out: dict[int, list[float]] = {}
     quiet: dict[int, list[float]] = {}
+    begun: dict[int, list[float]] = {}
     offset = process.offset
     for each in process.connections.values():
         opened[each.pool] = opened.get(each.pool, 0) + 1
@@ -252,6 +258,8 @@ def _loads(process: Process) -> dict[int, Load]:
             out.setdefault(each.pool, []).append(each.since)
         if each.quiet is not None:
             quiet.setdefault(each.pool, []).append(each.quiet)
+        if each.transaction is not None:
+            begun.setdefault(each.pool, []).append(each.transaction)
     loads = {}
     for id, count in opened.items():
         since = out.get(id, ())
@@ -260,6 +268,7 @@ def _loads(process: Process) -> dict[int, Load]:
             len(since),
             min(since) + offset if since else None,
             quiet=min(quiet[id]) + offset if id in quiet else None,
+            transaction=min(begun[id]) + offset if id in begun else None,
         )
     for id, (waiting, patient) in _lines(process).items():
         load = loads.get(id, EMPTY)

@@ -139,6 +139,7 @@ def _values(moment: Moment) -> dict[str, Callable[[Any], Any]]:
         "stale_seconds": lambda e: _stale_seconds(moment, e),
         "gone_seconds": lambda e: seconds(e.departed),
         "oldest_seconds": lambda e: seconds(e.figures.oldest),
+        "txn_seconds": lambda e: seconds(e.figures.transaction),
         "oldest_wait_seconds": lambda e: seconds(e.figures.patient),
         "wait_p99_seconds": lambda e: e.waits_lately(moment.now).quantile(0.99),
     }

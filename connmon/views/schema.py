@@ -181,6 +181,10 @@ _WAIT_P99 = Field(
 _WAIT_FOR = Field("oldest_wait_seconds", _SECONDS, "WAIT FOR", "longest wait now")
 _OLDEST = Field("oldest_seconds", _SECONDS, "OLDEST", "longest checkout now")
 _TXN = Field("txn_seconds", _SECONDS, "TXN", "longest open transaction now")
+_OWN_TXN = Field("txn_seconds", _SECONDS, "TXN", "since its transaction began")
+_TXN_IDLE = Field(
+    "txn_idle_seconds", _SECONDS, "TXN IDLE", "since a statement was done in that"
+)
 _TIMEOUTS = Field("timeouts", _COUNT, "TMO", "checkouts that timed out")
 _TIMEOUTS_PER_MINUTE = Field(
     "timeouts_per_minute", _RATE, "TMO/m", "checkouts that timed out, last 60 s"
@@ -350,7 +354,8 @@ _CONNECTION_FIELDS = (
     Field("address", _TEXT, "ADDRESS", "where the server sees it come from"),
     Field("state", _TEXT, "STATE", "idle, out or detached"),
     Field("out_seconds", _SECONDS, "OUT FOR", "since it was checked out"),
-    _TXN,
+    _OWN_TXN,
+    _TXN_IDLE,
     Field("idle_seconds", _SECONDS, "IDLE", "since it was last returned"),
     Field("age_seconds", _SECONDS, "AGE", "since it was opened"),
     Field("uses", _COUNT, "USES", "times it was checked out"),

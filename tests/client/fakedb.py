@@ -11,7 +11,7 @@ held up until its task is cancelled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import count
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ from sqlalchemy.util import await_only
 
 registry.register("fakedb", __name__, "FakeDialect")
 registry.register("fakedb.aio", __name__, "AioDialect")
+
+
+PING = "SELECT 1"
+"""What SQLAlchemy has executed to see if a connection is alive, in its own spelling."""
 
 
 class Error(Exception):
@@ -62,6 +66,15 @@ class Witness(Protocol):
     def gone(self, serial: int, closed: bool) -> None:
         """A connection is no more: it was ``closed``, or nobody had it any longer."""
 
+    def executes(self, serial: int) -> None:
+        """A statement of a transaction begins."""
+
+    def executed(self, serial: int) -> None:
+        """A statement of a transaction is done, or has failed."""
+
+    def ends(self, serial: int, what: str) -> None:
+        """A transaction, if there is one, ends: ``commits`` or ``rollbacks``."""
+
 
 class Server:
     """A database server, and the module of its driver."""
@@ -80,6 +93,9 @@ class Server:
         self.open: dict[int, bool] = {}
         #: How long making a connection takes.
         self.pace = 0.0
+        #: How long executing a statement takes, and what happens meanwhile.
+        self.slowness = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
         #: How many attempts to connect fail from now on.
         self.refusals = 0
         #: How many commits and rollbacks fail from now on, without a disconnection.
@@ -118,6 +134,16 @@ class Server:
         if serial in self.open:
             self.open[serial] = False
 
+    def execute(self, connection: Connection, statement: str) -> None:
+        """A client has a statement executed; a ping is none, nor is it with others."""
+        connection.use()
+        if connection.autocommit or statement == PING:
+            return
+        self.witness.executes(connection.serial)
+        self.meanwhile()
+        self.clock.now += self.slowness
+        self.witness.executed(connection.serial)
+
     def passes(self, what: str) -> Passage:
         """What to await before this call is made."""
         return Passage(self.held_up.get(what))
@@ -146,6 +172,7 @@ class Connection:
         """Made by ``Server.connect`` only."""
         self.server = server
         self.serial = serial
+        self.autocommit = False
 
     def __del__(self) -> None:
         """Nobody has it any more: the operating system closes it."""
@@ -160,6 +187,11 @@ class Connection:
         if not self.server.open.get(self.serial, False):
             raise Gone("server has gone away")
 
+    def ends(self, what: str) -> None:
+        """Whatever comes of what is begun here, the transaction is over by it."""
+        if self.serial in self.server.open:
+            self.server.witness.ends(self.serial, what)
+
     def finish(self) -> None:
         """End a transaction, or fail to."""
         self.use()
@@ -173,10 +205,12 @@ class Connection:
 
     def commit(self) -> None:
         """End a transaction."""
+        self.ends("commits")
         self.finish()
 
     def rollback(self) -> None:
         """Abandon a transaction."""
+        self.ends("rollbacks")
         self.finish()
 
     def close(self) -> None:
@@ -193,11 +227,13 @@ class AioConnection(Connection):
 
     def commit(self) -> None:
         """End a transaction."""
+        self.ends("commits")
         await_only(self.server.passes("finish"))
         self.finish()
 
     def rollback(self) -> None:
         """Abandon a transaction."""
+        self.ends("rollbacks")
         await_only(self.server.passes("finish"))
         self.finish()
 
@@ -227,7 +263,11 @@ class Cursor:
 
     def execute(self, statement: str, parameters: object = ()) -> None:
         """Do nothing with it."""
-        self.connection.use()
+        self.connection.server.execute(self.connection, statement)
+
+    def executemany(self, statement: str, parameters: object) -> None:
+        """Do nothing with it, often."""
+        self.execute(statement, parameters)
 
     def close(self) -> None:
         """Nothing is left."""
@@ -248,6 +288,7 @@ class FakeDialect(DefaultDialect):
     name = "fakedb"
     driver = "fakedb"
     supports_statement_cache = True
+    default_isolation_level = "SERIALIZABLE"
 
     def initialize(self, connection: Any) -> None:
         """Look at the first connection, as dialects do."""
@@ -265,6 +306,18 @@ class FakeDialect(DefaultDialect):
     def get_pool_class(cls, url: Any) -> Any:
         """What a real database has."""
         return QueuePool
+
+    def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
+        """What there is."""
+        return ["SERIALIZABLE", "AUTOCOMMIT"]
+
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
+        """What it is, of one that commits each statement too."""
+        return "SERIALIZABLE"
+
+    def set_isolation_level(self, dbapi_connection: Any, level: str) -> None:
+        """Whether a connection commits each statement by itself."""
+        dbapi_connection.autocommit = level == "AUTOCOMMIT"
 
     def do_begin_twophase(self, connection: Any, xid: Any) -> None:
         """Everything is one phase here."""

@@ -40,6 +40,15 @@ class Unconcerned:
     def gone(self, serial: int, closed: bool) -> None:
         """A connection is no more."""
 
+    def executes(self, serial: int) -> None:
+        """A statement begins."""
+
+    def executed(self, serial: int) -> None:
+        """A statement is done."""
+
+    def ends(self, serial: int, what: str) -> None:
+        """A transaction ends."""
+
 
 class ForeignTests(SynchronousTestCase):
     """An application that is interrupted, wherever it happens to be."""

@@ -129,6 +129,25 @@ class Held:
         return 0 if found is None else int(found.serial)
 
 
+def transact(connection: Any, how: int) -> None:
+    """Execute something; SQLAlchemy 1.4 cannot do all of it."""
+    if how == 0:
+        connection.exec_driver_sql("select 1")
+    elif how == 7:
+        connection.exec_driver_sql("insert ?", [(1,), (2,)])
+    elif how > 7:
+        (connection.commit if how == 8 else connection.rollback)()
+    else:
+        transaction = connection.begin_twophase() if how > 4 else connection.begin()
+        try:
+            connection.exec_driver_sql("select 1")
+        finally:
+            if how in {1, 5}:
+                transaction.commit()
+            elif how in {2, 6}:
+                transaction.rollback()
+
+
 class PoolHistory(RuleBasedStateMachine):
     """Engines and their pools, and what applications and servers do to them."""
 
@@ -191,7 +210,7 @@ class PoolHistory(RuleBasedStateMachine):
 
     def add(self, engine: Any, number: int) -> None:
         """There is an engine more."""
-        self.truth.listen_to_transactions(engine, number)
+        self.truth.transacting.add(number)
         self.numbers[number].append(ref(engine))
         self.engines.append(self.seen(engine, number))
 
@@ -448,10 +467,19 @@ class PoolHistory(RuleBasedStateMachine):
 
     # Statements and transactions.
 
-    @rule(which=numbers, hand=hands, pause=pauses, how=st.integers(0, 6))
-    def transacts(self, which: int, hand: int, pause: float, how: int) -> None:
+    @rule(
+        which=numbers,
+        hand=hands,
+        pause=pauses,
+        how=st.integers(0, 9),
+        slowness=st.sampled_from([0.0, 0.002, 3.0]),
+    )
+    def transacts(
+        self, *, which: int, hand: int, pause: float, how: int, slowness: float
+    ) -> None:
         """A statement is executed, in a transaction that ends in some way."""
         self.clock.now += pause
+        self.server.slowness = slowness
         held = self.have(which)
         if held is None:
             return
@@ -459,21 +487,7 @@ class PoolHistory(RuleBasedStateMachine):
         if connection is held.fairy:
             return
 
-        def work() -> None:
-            if how == 0:
-                connection.exec_driver_sql("select 1")
-                return
-            begin = connection.begin_twophase if how > 4 else connection.begin
-            transaction = begin()
-            try:
-                connection.exec_driver_sql("select 1")
-            finally:
-                if how in {1, 5}:
-                    transaction.commit()
-                elif how in {2, 6}:
-                    transaction.rollback()
-
-        self.use(held, hand, work)
+        self.use(held, hand, lambda: transact(connection, how))
 
     # What must be so at any moment.
 

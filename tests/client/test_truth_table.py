@@ -60,7 +60,11 @@ class UseTests(TruthCase):
         """Ends of transactions count, of savepoints not, nor beginnings."""
         with self.connect(self.engine()) as connection:
             for end in ("commit", "commit", "rollback"):
-                getattr(connection.begin(), end)()
+                transaction = connection.begin()
+                connection.exec_driver_sql("select 1")
+                with connection.begin_nested():
+                    connection.exec_driver_sql("select 1")
+                getattr(transaction, end)()
         self.assert_totals(
             checkouts=1, checkins=1, connects=1, resets=1, commits=2, rollbacks=1
         )
@@ -68,11 +72,11 @@ class UseTests(TruthCase):
     def test_transactions_in_two_phases(self) -> None:
         """They count likewise, prepared or not."""
         with self.connect(self.engine()) as connection:
-            connection.begin_twophase().commit()
-            prepared = connection.begin_twophase()
-            prepared.prepare()
-            prepared.commit()
-            connection.begin_twophase().rollback()
+            for do in (("commit",), ("prepare", "commit"), ("rollback",)):
+                transaction = connection.begin_twophase()
+                connection.exec_driver_sql("select 1")
+                for each in do:
+                    getattr(transaction, each)()
         self.assert_totals(
             checkouts=1, checkins=1, connects=1, resets=1, commits=2, rollbacks=1
         )
@@ -81,8 +85,20 @@ class UseTests(TruthCase):
         """They are not counted unless that is asked for."""
         engine = self.watch(self.bare(), transactions=False)
         with self.connect(engine) as connection:
+            for begin in (connection.begin, connection.begin_twophase):
+                transaction = begin()
+                connection.exec_driver_sql("select 1")
+                (told,) = self.report().connections
+                self.assertEqual((None, None), (told.transaction, told.quiet))
+                transaction.commit()
+        self.assert_totals(checkouts=1, checkins=1, connects=1, resets=1)
+
+    def test_transactions_of_which_the_database_heard_nothing(self) -> None:
+        """They do not count: no statement was executed in them."""
+        with self.connect(self.engine()) as connection:
             connection.begin().commit()
             connection.begin_twophase().commit()
+            connection.begin().rollback()
         self.assert_totals(checkouts=1, checkins=1, connects=1, resets=1)
 
     def test_left_to_the_collector(self) -> None:
@@ -525,8 +541,8 @@ class SharingTests(TruthCase):
         """``execution_options`` makes one, and it is the same engine."""
         copy = self.engine().execution_options(stream_results=False)
         copy = copy.execution_options(stream_results=True)
-        with self.connect(copy) as connection:
-            connection.begin().commit()
+        with self.connect(copy) as connection, connection.begin():
+            connection.exec_driver_sql("select 1")
         copy.dispose()
         self.assert_totals(
             checkouts=1, checkins=1, connects=1, closes=1, resets=1, commits=1
@@ -538,8 +554,8 @@ class SharingTests(TruthCase):
         engine = self.engine()
         other = self.share(engine)
         for each in (engine, other):
-            with self.connect(each) as connection:
-                connection.begin().commit()
+            with self.connect(each) as connection, connection.begin():
+                connection.exec_driver_sql("select 1")
         self.assert_totals(checkouts=2, checkins=2, connects=1, resets=2, commits=2)
         del engine, each, connection
         collect()

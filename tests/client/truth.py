@@ -23,7 +23,7 @@ from sqlalchemy.pool import StaticPool
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.trial.util import suppress
 
-from connmon.client import callables, listeners, tokens
+from connmon.client import callables, listeners, tokens, transactions
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
 from connmon.client.owner import owner_name
@@ -92,6 +92,9 @@ class Life:
         self.state = IDLE
         self.uses = 0
         self.owner = ""
+        #: Since when it is in a transaction, and since when idle in that.
+        self.transaction: float | None = None
+        self.quiet: float | None = None
         #: The pool object it was taken from last: there is another after a disposal.
         self.home: Callable[[], object] = lambda: None
         #: Whether a reset of it began.
@@ -107,6 +110,8 @@ class Truth:
         self.pools: dict[int, Tally] = {}
         self.process = Tally()
         self.lives: dict[int, Life] = {}
+        #: The pools whose transactions are known.
+        self.transacting: set[int] = set()
 
     def tallies(self, pool: int) -> tuple[Tally, Tally]:
         """Where to count what a pool does."""
@@ -150,6 +155,27 @@ class Truth:
             tally.opens(-1)
         del self.lives[serial]
 
+    def executes(self, serial: int) -> None:
+        """A statement begins, and a transaction if there is none."""
+        life = self.lives[serial]
+        if life.pool in self.transacting:
+            if life.transaction is None:
+                life.transaction = self.clock.now
+            life.quiet = None
+
+    def executed(self, serial: int) -> None:
+        """A statement is done."""
+        life = self.lives[serial]
+        if life.transaction is not None:
+            life.quiet = self.clock.now
+
+    def ends(self, serial: int, what: str) -> None:
+        """A transaction ends, of whoever has the connection."""
+        life = self.lives[serial]
+        if life.transaction is not None and life.state != IDLE:
+            self.count(life.pool, what)
+        life.transaction = life.quiet = None
+
     # What the test says.
 
     def taken(self, fairy: Any, owner: str) -> None:
@@ -184,12 +210,6 @@ class Truth:
         self._hear(engine, number, "invalidate", "invalidations")
         self._hear(engine, number, "soft_invalidate", "soft_invalidations")
 
-    def listen_to_transactions(self, engine: Any, number: int) -> None:
-        """Hear the ends of an engine's transactions."""
-        for kind in ("", "_twophase"):
-            self._hear(engine, number, f"commit{kind}", "commits")
-            self._hear(engine, number, f"rollback{kind}", "rollbacks")
-
     def _hear(self, engine: Any, number: int, name: str, what: str) -> None:
         def hear(*arguments: Any) -> None:
             self.count(number, what)
@@ -215,6 +235,7 @@ class Truth:
             if life.is_reset or type(life.home()) is StaticPool:
                 self.count(life.pool, "resets")
             life.state, life.since = IDLE, self.clock.now
+            life.transaction = life.quiet = None
 
     def detach(self, dbapi_connection: Any, record: Any) -> None:
         """A connection left its pool."""
@@ -334,10 +355,15 @@ class Comparison:
                 life.opened,
                 life.uses,
                 life.owner if life.state != IDLE else "",
+                # Nothing can be less than ``None``.
+                (life.transaction or 0.0, life.quiet or 0.0),
             )
             for life in self.truth.lives.values()
         )
-        told = sorted(tuple(each)[1:7] for each in self.reader.connections.values())
+        told = sorted(
+            (*tuple(each)[1:7], (each.transaction or 0.0, each.quiet or 0.0))
+            for each in self.reader.connections.values()
+        )
         same(expected, told, "the connections")
 
 
@@ -408,7 +434,7 @@ class TruthCase(SynchronousTestCase):
     def setUp(self) -> None:
         """A server, what is true of it, and an agent to be held against that."""
         self.clock = Clock()
-        for module in (callables, listeners, tokens):
+        for module in (callables, listeners, tokens, transactions):
             self.patch(module, "monotonic", self.clock.monotonic)
         self.patch(pool.base, "time", self.clock)
         for name in ("sqlalchemy", "tests", "asyncio"):
@@ -471,7 +497,7 @@ class TruthCase(SynchronousTestCase):
         """A pool has one engine more."""
         self.engines[number].append(ref(engine))
         if transactions:
-            self.truth.listen_to_transactions(engine, number)
+            self.truth.transacting.add(number)
 
     def agree(self) -> None:
         """Complain unless what the ledger says is so."""

@@ -353,6 +353,7 @@ def connections(view: str = CONNECTIONS) -> list[Row]:
             "state": "out" if out else "idle" if number < 8 else "detached",
             "out_seconds": 38.2 - 5 * number if out else None,
             "txn_seconds": 30.6 - 5 * number if number in (0, 1, 3) else None,
+            "txn_idle_seconds": 29.0 - 5 * number if number in (0, 3) else None,
             "idle_seconds": None if out else 2.5,
             "age_seconds": 9000.0,
             "uses": 55088 - number,

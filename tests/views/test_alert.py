@@ -54,6 +54,11 @@ CASES = (
     (Signs(oldest_seconds=273600.0), WARN, "oldest checkout 3d04h"),
     (Signs(txn_seconds=30.0), OK, ""),
     (Signs(txn_seconds=31.0), WARN, "transaction open 31s"),
+    (
+        Signs(txn_seconds=300.0, quiet_seconds=298.0),
+        WARN,
+        "idle in transaction 4m58s, transaction open 5m00s",
+    ),
     # What nobody hears.
     (Signs(stale=1), WARN, "1 process not heard"),
     (Signs(stale=2), WARN, "2 processes not heard"),
