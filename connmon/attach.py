@@ -40,6 +40,7 @@ Options:
   --config FILE      the configuration; /etc/connmon.cfg
   --program NAME     what to call the program; its own name
   --trace WHICH      note the line of each checkout: on, slow (those that wait), off
+  --slow SECONDS     tell of each checkout that lasts longer; 30, or off
 {switches}
   -h, --help         show this
 
@@ -59,6 +60,7 @@ class Attach(ModuleType):
         config: str | os.PathLike[str] | None = None,
         program: str | None = None,
         trace: str | bool | None = None,
+        slow: float | str | None = None,
         transactions: bool | None = None,
     ) -> None:
         """Watch an engine that was made without connmon in its URL.
@@ -75,6 +77,7 @@ class Attach(ModuleType):
             "config": config,
             "program": program,
             "trace": trace,
+            "slow": slow,
             "transactions": transactions,
         }
         engines.attach(engine, asked)

@@ -21,7 +21,7 @@ from typing import Any
 from connmon.client import log, native
 from connmon.client.link import Destination, Uplink
 from connmon.client.loop import Loop
-from connmon.client.owner import owner_name
+from connmon.client.owner import owner_end, owner_name
 from connmon.client.sites import described
 from connmon.model.ledger import Ledger
 from connmon.model.records import Identity
@@ -58,7 +58,9 @@ class Agent:
         self._begin()
 
     def _begin(self) -> None:
-        self.ledger = Ledger(self._wake, owner_name, time.monotonic(), described)
+        self.ledger = Ledger(
+            self._wake, owner_name, time.monotonic(), described, owner_end
+        )
         self._uplinks: list[Uplink] = []
         self._begun = False
         self.pid = os.getpid()

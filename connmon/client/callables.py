@@ -37,10 +37,12 @@ def connecting(
             timed_out()
             raise
         try:
-            connection = fairy._connection_record.info.get(KEY)
+            record = fairy._connection_record
+            connection = record.info.get(KEY)
             left = NOT_IDLE
             site = None if trace is None else trace(2)
             if connection is not None:
+                connection.holder = record.fairy_ref
                 left = connection.taken(monotonic(), owner(), site)
                 if USED and left != NOT_IDLE:
                     connection.tag = CURRENT.get()
@@ -57,19 +59,27 @@ def connecting(
     return connect
 
 
-def returning(watch: Watch, take_back: Callable[[Any], None]) -> Callable[[Any], None]:
+def returning(
+    watch: Watch, take_back: Callable[[Any], None], owner: Callable[[], Owner]
+) -> Callable[[Any], None]:
     """What takes the place of ``pool._return_conn``, by which every check-in ends.
 
     It marks first: once the record is back, another thread may have it.
     """
-    broke = watch.broke
+    broke, left_alone, came_back = watch.broke, watch.left_alone, watch.came_back
 
     def return_conn(record: Any) -> None:
         try:
             connection = record.info.get(KEY)
             if connection is not None:
-                if connection.returned(monotonic()):
-                    connection.pool.stir()
+                # A weak reference to what the application had of it.
+                holder = connection.holder
+                if holder is None or holder() is None:
+                    left_alone(connection)
+                connection.holder = None
+                left = connection.returned(monotonic())
+                if left:
+                    came_back(connection, left, owner)
                 if record.dbapi_connection is None:
                     # The record comes back alone, perhaps without a word of closing:
                     # so it is when a listener of the ``connect`` event fails.

@@ -80,23 +80,6 @@ def of_detached(connection: Connection) -> str:
     return COLLECTED if connection.fate == COLLECTED else DETACHED
 
 
-def is_detached_by_collector() -> bool:
-    """Whether it is the garbage collector who detaches one, with asyncio: its listener.
-
-    An application calls the connection's own ``detach``, the collector SQLAlchemy's
-    function for leftovers.
-    """
-    # From beyond the listener, which goes by that name too.
-    frame: FrameType | None = _getframe(2)
-    for _ in range(_FRAMES):
-        if frame is None:
-            break
-        name, frame = frame.f_code.co_name, frame.f_back
-        if name == "detach" and frame is not None:
-            return frame.f_code.co_name == "_finalize_fairy"
-    return False
-
-
 def _is_raised_by_pool(exception: BaseException) -> bool:
     """Whether it was raised where it was caught: not by a listener of somebody's."""
     trace = exception.__traceback__

@@ -117,7 +117,7 @@ def watch(engine: Engine, asked: Options | None) -> None:
         # First, since two threads may ask at once.
         if _WATCHED.setdefault(engine, ours) is ours:
             agent = HERE.agent(destination)
-            Watch(agent, engine, asked.transactions, asked.trace)
+            Watch(agent, engine, asked.transactions, asked.trace, asked.slow)
             # The line that called ``create_engine``, or ``connmon.attach``.
             agent.ledger.engine_made(None if asked.trace == TRACE_OFF else here())
     except Exception as error:

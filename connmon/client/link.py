@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from connmon import __version__
 from connmon.client import log, reporting
 from connmon.client.history import History
+from connmon.client.lookout import Lookout
 from connmon.client.lookup import Lookup, Places
 from connmon.client.native import Native
 from connmon.client.reactor import PrivateReactor
@@ -100,6 +101,7 @@ class Uplink:
         self._reactor = reactor
         self._lookup = Lookup(reactor, native)
         self._ledger = ledger
+        self._lookout = Lookout(reactor, ledger, self.warn)
         self._identity = identity
         self._service = destination.service
         self._rule = reporting.Reporting()
@@ -203,6 +205,7 @@ class Uplink:
                 self._out_of_reach = False
             case reporting.Fold():
                 self._ledger.fold()
+                self._lookout.attend()
             case reporting.HangUp():
                 self.history.failed(f"{self._address}: no answer in time")
                 self._hang_up()
@@ -247,6 +250,7 @@ class Uplink:
     def _send(self, sequence: int, whole: bool, span: float) -> Any:
         collect = self._ledger.whole if whole else self._ledger.collect
         report = collect(sequence, time.monotonic(), span)
+        self._lookout.attend()
         self.history.reported()
         return self._call(commands.Report, payload=encode_report(report))
 

@@ -26,7 +26,9 @@ from __future__ import annotations
 
 from _thread import get_ident
 from collections.abc import Callable
+from math import inf
 from os import getpid
+from sys import _getframe
 from time import monotonic
 from typing import Any
 from weakref import finalize, ref
@@ -43,6 +45,7 @@ from connmon.client.callables import (
     returning,
     watch_of,
 )
+from connmon.client.collector import detaching, is_collecting
 from connmon.client.facts import facts_of
 from connmon.client.foreign import is_foreign
 from connmon.client.options import TRACE_OFF, TRACE_ON, TRACE_SLOW
@@ -51,13 +54,14 @@ from connmon.client.queues import Word
 from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
-from connmon.client.tokens import KEY, TOKEN, Token
+from connmon.client.tokens import KEY, TOKEN, Lot, Token
 from connmon.client.transactions import follow as follow_transactions
-from connmon.model.closings import COLLECTED, DISPOSE, PRE_PING, SOFT_INVALIDATED
-from connmon.model.connection import NOT_IDLE, Connection
+from connmon.model.closings import COLLECTED as BY_COLLECTOR
+from connmon.model.closings import DISPOSE, PRE_PING, SOFT_INVALIDATED
+from connmon.model.connection import LASTED, NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
-from connmon.model.records import IDLE, INHERITED, OUT, STALE
+from connmon.model.records import COLLECTED, IDLE, INHERITED, OUT, STALE
 
 _EVENTS = (
     "connect",
@@ -78,10 +82,12 @@ class Watch:
         engine: Engine,
         transactions: bool,
         trace: str = TRACE_ON,
+        slow: float = inf,
     ) -> None:
         """Listen from now on; to its transactions too, if asked to.
 
-        ``trace`` says of which checkouts to note the application's line.
+        ``trace`` says of which checkouts to note the application's line, ``slow`` from
+        how many seconds on they are told to last too long.
 
         A pool that is watched already, for another engine that shares it, stays with
         the first one's watch.
@@ -92,6 +98,7 @@ class Watch:
         self._detached: dict[int, ref[Token]] = {}
         self._trace = trace
         self._owner = current_owner(engine.pool)
+        self._slow = slow
         #: Whether a checkout is told of the wait before it, by ``waited``.
         self.keeps_waits = trace == TRACE_SLOW
         self.waited = Word()
@@ -110,9 +117,10 @@ class Watch:
 
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
+        pool.connmon = Lot()
         owner = current_owner(pool)
         pool.connect = connecting(self, pool.connect, owner, self._site(owner))
-        pool._return_conn = returning(self, pool._return_conn)
+        pool._return_conn = returning(self, pool._return_conn, owner)
         pool.recreate = recreating(self, pool.recreate, ref(pool))
         creator = getattr(pool, "_invoke_creator", None)
         if creator is not None and not hasattr(creator, "connmon"):
@@ -125,12 +133,13 @@ class Watch:
 
         The connections of such a pool are closed when the last reference to it goes.
         """
+        pool.connmon.disposed = True
         this, kind, owner = ref(pool), type(pool), current_owner(pool)
         pool.connect = connecting(
             self, lambda: kind.connect(this()), owner, self._site(owner)
         )
         pool._return_conn = returning(
-            self, lambda record: kind._return_conn(this(), record)
+            self, lambda record: kind._return_conn(this(), record), owner
         )
         pool.recreate = recreating(self, lambda: kind.recreate(this()), this)
         for each in list(self.pool().open):
@@ -167,6 +176,7 @@ class Watch:
                 # Made before we listened, or inherited across a fork.
                 known, now = connection, monotonic()
                 connection = self._open(fairy.dbapi_connection, record, now)
+                connection.holder = record.fairy_ref
                 connection.taken(now, owner(), site)
                 connection.tag = CURRENT.get()
                 if known is not None and known.pool.ledger is not pool.ledger:
@@ -175,6 +185,30 @@ class Watch:
                 # Not if it is closed: ``SingletonThreadPool`` does that to connections
                 # that other threads have, and then hands them out to these once more.
                 connection.shared()
+                # Who has it now need not be who it was noted to be.
+                pool.handed_over(connection.site)
+            pool.stir()
+        except Exception as error:
+            self.broke(error)
+
+    def left_alone(self, connection: Connection) -> None:
+        """A connection is about to be returned, but perhaps by the collector."""
+        try:
+            # From beyond this, what called it, and SQLAlchemy's own check-in.
+            if connection.state == OUT and is_collecting(_getframe(3)):
+                self._collected(connection)
+        except Exception as error:
+            self.broke(error)
+
+    def came_back(
+        self, connection: Connection, left: int, owner: Callable[[], Owner]
+    ) -> None:
+        """A check-in left something to do: see what, and do it."""
+        try:
+            pool = connection.pool
+            seen = left == LASTED and not connection.is_collected
+            if seen and owner() != connection.owner:
+                pool.handed_over(connection.site)
             pool.stir()
         except Exception as error:
             self.broke(error)
@@ -242,6 +276,8 @@ class Watch:
         try:
             connection = record.info.get(KEY)
             if connection is not None:
+                if connection.state == OUT and is_collecting(_getframe(1)):
+                    self._collected(connection)
                 why = closings.of_closing(connection, record)
                 connection.pool.ledger.closed(connection, monotonic(), why)
         except Exception as error:
@@ -285,8 +321,12 @@ class Watch:
             record.info.pop(TOKEN, None)
             token.detached = self._detached
             self._detached[token.handle] = ref(token)
-            if closings.is_detached_by_collector():
-                token.connection.fate = COLLECTED
+            frame = _getframe(1)
+            if is_collecting(frame):
+                token.connection.fate = BY_COLLECTOR
+                self._collected(token.connection)
+            else:
+                token.detach(dbapi_connection, detaching(frame))
             token.connection.pool.ledger.detached(token.connection, monotonic())
         except Exception as error:
             self.broke(error)
@@ -297,7 +337,7 @@ class Watch:
             found = self._detached.pop(id(dbapi_connection), None)
             token = None if found is None else found()
             if token is not None:
-                token.detached = None
+                token.close()
                 connection = token.connection
                 pool, why = connection.pool, closings.of_detached(connection)
                 if not connection.closed:
@@ -325,6 +365,7 @@ class Watch:
         if self._over:
             # Its pool is used nevertheless, by someone who kept it.
             pool.retired = True
+        pool.slow = self._slow
         return pool
 
     def _open(self, dbapi_connection: Any, record: Any, now: float) -> Connection:
@@ -333,7 +374,7 @@ class Watch:
         connection = pool.ledger.connection(pool, now)
         connection.session, connection.address = session_of(dbapi_connection)
         # The token first, so that whatever is entered, its death undoes it.
-        record.info[TOKEN] = Token(self, connection, id(dbapi_connection))
+        record.info[TOKEN] = Token(self, connection, record, id(dbapi_connection))
         record.info[KEY] = connection
         pool.ledger.enter(connection)
         return connection
@@ -359,6 +400,12 @@ class Watch:
     def _where(self) -> Any:
         """The application's line, of what happens seldom enough to be always told."""
         return None if self._trace == TRACE_OFF else here(2)
+
+    def _collected(self, connection: Connection) -> None:
+        """The garbage collector returns a connection, or gives it up."""
+        now = monotonic()
+        seconds = now - connection.since
+        connection.pool.ledger.noticed(connection, COLLECTED, now, seconds)
 
     def broke(self, error: Exception) -> None:
         """Something of ours failed: the application must not notice more than this."""

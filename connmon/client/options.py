@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import inf
 
 from connmon import config
 from connmon.errors import ConfigError
@@ -35,8 +36,12 @@ TRACE_SLOW = "slow"
 TRACE_OFF = "off"
 TRACES = (TRACE_ON, TRACE_SLOW, TRACE_OFF)
 
+#: From how many seconds on a checkout is told to last too long.
+SLOW_SECONDS = 30.0
+
 _LONGEST_NAME = 255
 _LONGEST_SHOWN = 200
+_MOST_SECONDS = 1e9
 
 
 class OptionError(ConfigError):
@@ -54,14 +59,16 @@ class Options:
     """What holds for one engine, all sources considered.
 
     ``service`` is empty for whichever service is found at the addresses. ``trace`` is
-    one of ``TRACES``. A new on/off option is one more line here: its name works in
-    every source.
+    one of ``TRACES``, ``slow`` the seconds from which on a checkout is told to last too
+    long, ``inf`` for never. A new on/off option is one more line here: its name works
+    in every source.
     """
 
     service: str
     addresses: tuple[config.AnyAddress, ...]
     program: str
     trace: str = TRACE_ON
+    slow: float = SLOW_SECONDS
     transactions: bool = _switch("tell of transactions")
 
 
@@ -73,7 +80,7 @@ SWITCHES: Mapping[str, str] = {
 }
 
 #: Every option, by its plain name.
-NAMES = ("addr", "service", "config", "program", "trace", *SWITCHES)
+NAMES = ("addr", "service", "config", "program", "trace", "slow", *SWITCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,8 @@ def choose(
     if name is None:
         name = (program or program_name)()
     trace = written["trace"].value if "trace" in written else TRACE_ON
-    return Options(service, addresses, name, trace, **switches)
+    slow = float(written["slow"].value) if "slow" in written else SLOW_SECONDS
+    return Options(service, addresses, name, trace, slow, **switches)
 
 
 def unknown(source: Source) -> list[str]:
@@ -208,10 +216,27 @@ def _traced(name: str, value: object, source: Source) -> str:
         raise _fault(name, value, source, "expected on, slow or off, once") from None
 
 
+def _seconds(name: str, value: object, source: Source) -> float:
+    """How many seconds; ``inf`` if it is off, or 0."""
+    text = value.strip().lower() if isinstance(value, str) else value
+    if text is False or (isinstance(text, str) and text in OFF):
+        return inf
+    if not isinstance(text, bool) and isinstance(text, (str, int, float)):
+        try:
+            seconds = float(text)
+        except (ValueError, OverflowError):
+            seconds = -1.0
+        if 0.0 <= seconds <= _MOST_SECONDS:
+            return seconds or inf
+    raise _fault(name, value, source, "expected a number of seconds, 0 or off, once")
+
+
 def _worded(name: str, value: object, source: Source, rank: int) -> _Written:
     """An option that is a text."""
     if name == "trace":
         return _Written(name, _traced(name, value, source), source, rank)
+    if name == "slow":
+        return _Written(name, str(_seconds(name, value, source)), source, rank)
     if name == "config" and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value:

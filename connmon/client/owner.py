@@ -1,43 +1,199 @@
-"""Who has a connection: a thread, or an asyncio task."""
+"""Who has a connection: a thread, a greenlet, or an asyncio task.
+
+What stands for them here outlives them, and keeps nothing alive: neither them, nor what
+they hold. It can tell that they have ended, to the reporting thread as well, which must
+not even for a moment have the last reference to one of the application's objects. So it
+asks by weak proxies, in single steps: a reference that such a step takes is given back
+before Python may change threads.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import proxy
 
 from connmon.model.holding import Owner
 from connmon.wire.commands import NAME_LIMIT
 
+THREAD_ENDED = "its thread has ended"
+GREENLET_ENDED = "its greenlet has ended"
+TASK_ENDED = "its task has ended"
+
+_GREEN = ("eventlet", "gevent")
+
+#: Variables that each thread has its own of, by who makes such; they stay for good.
+_OWN: dict[Any, Any] = {}
+
+
+class Thread:
+    """A thread, by its number as long as it has that."""
+
+    __slots__ = ("_is_known", "name", "number", "over")
+
+    def __init__(self) -> None:
+        """The one that runs. Another may have its number once it has ended."""
+        self.number = threading.get_ident()
+        #: Whether its own variables are gone. It is the last that it does, if it is a
+        #: thread of Python's; C code may do that and call Python again.
+        self.over = False
+        thread = _object_of(self.number)
+        self._is_known = (
+            thread is not None
+            and not isinstance(thread, threading._DummyThread)
+            and thread is not threading.main_thread()
+        )
+        self.name = f"thread {self.number}" if thread is None else str(thread.name)
+
+    def called(self) -> str:
+        """Its name, the last one that it had."""
+        if not self.over:
+            thread = _object_of(self.number)
+            if thread is not None:
+                self.name = str(thread.name)
+        return self.name
+
+    def end(self) -> str | None:
+        """How it has ended, empty if it has not, ``None`` if that cannot be known."""
+        if not self._is_known:
+            return None
+        return THREAD_ENDED if self.over else ""
+
+
+class _Stay:
+    """One of a thread's own variables. It goes with the others, as the thread ends."""
+
+    __slots__ = ("_thread",)
+
+    def __init__(self, thread: Thread) -> None:
+        self._thread = thread
+
+    def __del__(self) -> None:
+        self._thread.over = True
+
+
+class Greenlet(Thread):
+    """A greenlet, where gevent or eventlet have made threads of them."""
+
+    __slots__ = ("_greenlet",)
+
+    def __init__(self, greenlet: Any) -> None:
+        """The one that runs."""
+        super().__init__()
+        self._greenlet = proxy(greenlet)
+
+    def end(self) -> str | None:
+        """How it has ended, empty if it has not."""
+        try:
+            self.over = self.over or self._greenlet.dead
+        except ReferenceError:
+            self.over = True
+        return GREENLET_ENDED if self.over else ""
+
+
+class Task:
+    """A task of asyncio's. Two of these are equal if they stand for the same one."""
+
+    __slots__ = ("_task", "name")
+
+    def __init__(self, task: Any) -> None:
+        """Any task."""
+        # The same one each time, as long as anybody has it.
+        self._task = proxy(task)
+        self.name = task.get_name()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same task."""
+        return isinstance(other, Task) and self._task is other._task
+
+    def __hash__(self) -> int:
+        """By the task."""
+        return id(self._task)
+
+    def called(self) -> str:
+        """Its name, which it had when it took the connection."""
+        return str(self.name)
+
+    def end(self) -> str | None:
+        """How it has ended, empty if it has not."""
+        try:
+            return TASK_ENDED if self._task.done() else ""
+        except ReferenceError:
+            return TASK_ENDED
+
 
 def current_owner(pool: Any) -> Callable[[], Owner]:
-    """What to ask, at each checkout from this pool, who it is for.
-
-    A thread is known by its number, for that costs least; gevent and eventlet, where
-    they have patched it, number their greenlets. A task is known by its name: a
-    reference to it would keep alive what it holds.
-    """
+    """What to ask, at each use of this pool, who it is for."""
+    thread = _current_thread()
     if not getattr(pool._dialect, "is_async", False):
-        return threading.get_ident
-    return _current_task
+        return thread
 
+    def owner() -> Owner:
+        task = _current_task()
+        return thread() if task is None else Task(task)
 
-def _current_task() -> Owner:
-    """The name of the running task, or the thread if none is running."""
-    # Loaded long ago by SQLAlchemy, for the pool of an asyncio driver.
-    from asyncio import current_task
-
-    try:
-        task = current_task()
-    except RuntimeError:
-        task = None
-    return threading.get_ident() if task is None else task.get_name()
+    return owner
 
 
 def owner_name(owner: Owner) -> str:
     """What to call an owner that was noted; any thread, without a lock."""
-    if isinstance(owner, str):
-        return owner[:NAME_LIMIT]
+    if isinstance(owner, (Thread, Task)):
+        return owner.called()[:NAME_LIMIT]
+    return ""
+
+
+def owner_end(owner: Owner) -> str | None:
+    """How an owner that was noted has ended; any thread, without a lock.
+
+    In a few words, which are empty if it has not; ``None`` if that cannot be known, or
+    will not be before the process ends.
+    """
+    return owner.end() if isinstance(owner, (Thread, Task)) else None
+
+
+def _current_thread() -> Callable[[], Owner]:
+    """What to ask which thread this is, or which greenlet where they are threads."""
+    # Looked up now: the program may have been patched since we were imported.
+    kind = threading.local
+    if str(kind.__module__).partition(".")[0] in _GREEN:
+        return _current_greenlet
+    own = _OWN.setdefault(kind, kind())
+
+    def thread() -> Owner:
+        try:
+            return own.owner
+        except AttributeError:
+            own.owner = arrived = Thread()
+            own.stay = _Stay(arrived)
+            return arrived
+
+    return thread
+
+
+def _current_greenlet() -> Owner:
+    """Which greenlet this is. Variables of their own are slow, as eventlet has them."""
+    greenlet: Any = sys.modules["greenlet"].getcurrent()
+    try:
+        return greenlet.connmon
+    except AttributeError:
+        greenlet.connmon = arrived = Greenlet(greenlet)
+        return arrived
+
+
+def _current_task() -> Any:
+    """The running task, ``None`` if there is none."""
+    # Loaded long ago by SQLAlchemy, for the pool of an asyncio driver.
+    from asyncio import current_task
+
+    try:
+        return current_task()
+    except RuntimeError:
+        return None
+
+
+def _object_of(number: int) -> Any:
+    """The object of the thread of that number, ``None`` if nobody made one."""
     # Not enumerate(), which waits for a lock that a patched program may hold.
-    thread = threading._active.get(owner)  # type: ignore[attr-defined]
-    return f"thread {owner}" if thread is None else str(thread.name)[:NAME_LIMIT]
+    return threading._active.get(number)  # type: ignore[attr-defined]

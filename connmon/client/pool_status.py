@@ -63,6 +63,7 @@ def _connection(record: ConnectionRecord, now: float) -> dict[str, Any]:
         "owner": record.owner or None,
         "site": record.site or None,
         "tag": record.tag or None,
+        "leak": record.leak or None,
         "session": record.session,
         "address": record.address or None,
         "transaction_seconds": _since(record.transaction, now),

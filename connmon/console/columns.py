@@ -92,13 +92,13 @@ _SETS: dict[str, dict[str, str]] = {
         "out_seconds txn_seconds txn_idle_seconds idle_seconds age_seconds uses owner "
         "site",
         "session": "hostname progname pid connection server_session address state "
-        "out_seconds age_seconds pool_name owner tag site",
+        "out_seconds age_seconds pool_name owner tag leak site",
     },
     CHECKOUTS: {
         "now": "out_seconds txn_seconds txn_idle_seconds hostname progname pid "
         "pool_name server_session age_seconds uses owner site",
         "session": "out_seconds hostname progname pid connection server_session "
-        "address age_seconds pool_name owner tag site",
+        "address age_seconds pool_name owner tag leak site",
     },
     NODES: {
         "now": "node address state since_seconds clients consoles agreed_seconds "

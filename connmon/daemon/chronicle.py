@@ -11,14 +11,21 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from connmon.daemon import blame
+from connmon.daemon import blame, faults
 from connmon.daemon.comings import Comings
 from connmon.daemon.throttle import Event, Kind, Place, Throttle, counted
 from connmon.model.board import Board
 from connmon.model.figures import places
 from connmon.model.journal import CRIT, WARN, Journal, Severity
 from connmon.model.process import Process
-from connmon.model.records import INHERITED, OUT, Counters, Identity
+from connmon.model.records import (
+    INHERITED,
+    LEAKS,
+    OUT,
+    Counters,
+    Identity,
+    Notice,
+)
 from connmon.wording import printable, shown
 
 YOUNG_SECONDS = 60.0
@@ -94,17 +101,19 @@ class Chronicle:
         if process is None:
             return Before(None, False, self._comings.absent(identity, now))
         noticed = process.notices[-1].number if process.notices else 0
-        if process.live:
-            return Before(process.counters, True, None, noticed)
-        absent = self._comings.absent(identity, now)
-        return Before(process.counters, False, absent, noticed)
+        absent = None if process.live else self._comings.absent(identity, now)
+        return Before(process.counters, process.live, absent, noticed)
 
     def reported(self, process: Process, before: Before, now: float) -> None:
         """The board applied a report of a process linked here."""
         if not before.live:
             self._comings.arrived(process.identity, before.absent, now)
-        self._count(process, before.counters, now)
+        known = before.counters
+        if known is None:
+            known = Counters() if _is_young(process, now) else process.counters
+        self._count(process, known, now)
         self._share(process, before, now)
+        self._notice(process, before, known, now)
         # Places are counted only where that could matter: it costs.
         if process.identity.process in self._full:
             if (process.figures.used or 0.0) < FREED:
@@ -123,11 +132,9 @@ class Chronicle:
         self._forget()
         self._throttle.tick(now)
 
-    def _count(self, process: Process, known: Counters | None, now: float) -> None:
+    def _count(self, process: Process, known: Counters, now: float) -> None:
         """Tell how far totals have grown that should not."""
         counters = process.counters
-        if known is None:
-            known = Counters() if _is_young(process, now) else counters
         for kind, total in _TOTALS:
             grown = total(counters) - total(known)
             if grown > 0:
@@ -149,6 +156,29 @@ class Chronicle:
             text = f"{text}: {printable(site)}" if site else text
             self._happened(SHARED, process.identity, text, now)
 
+    def _notice(
+        self, process: Process, before: Before, known: Counters, now: float
+    ) -> None:
+        """Tell what happened to connections and should not; the last few one by one.
+
+        Leaks that are counted and not among these are told with the last one.
+        """
+        new = [
+            each
+            for each in process.notices
+            if each.number > before.noticed
+            and each.kind in faults.KINDS
+            and (before.counters is not None or _is_recent(each, process, now))
+        ]
+        leaks = [each for each in new if each.kind in LEAKS]
+        others = max(process.counters.leaks - known.leaks - len(leaks), 0)
+        for each in new:
+            amount = 1 + others if leaks and each is leaks[-1] else 1
+            kind, text = faults.KINDS[each.kind], faults.sentence(each)
+            if amount > 1:
+                text = f"{text}; {others} more leaked"
+            self._happened(kind, process.identity, text, now, amount)
+
     def _happened(
         self, kind: Kind, identity: Identity, text: str, now: float, amount: int = 1
     ) -> None:
@@ -168,6 +198,11 @@ def _is_young(process: Process, now: float) -> bool:
     """Whether connmon has been in the process for a short time only."""
     began = process.began
     return began is not None and now - began <= YOUNG_SECONDS
+
+
+def _is_recent(notice: Notice, process: Process, now: float) -> bool:
+    """Whether something was noticed a short time ago only."""
+    return now - (notice.at + process.offset) <= YOUNG_SECONDS
 
 
 def _blamed(process: Process, times: int, now: float) -> str:

@@ -6,6 +6,7 @@ How the two kinds of thread share it is said in ``connmon.model.ledger``.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from connmon.model.closings import COLLECTED, DISPOSE, OTHER, TENTATIVE
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 NOT_IDLE = 2
 """What ``Connection.taken`` leaves to do when the connection was out, or closed."""
+
+LASTED = 2
+"""What ``Connection.returned`` leaves to do when it was out for more than a moment."""
 
 CLOSED = 3
 """A state that is never told: the connection is known to be gone."""
@@ -43,7 +47,10 @@ class Connection:
         "announced",
         "executed",
         "fate",
+        "holder",
         "id",
+        "leak",
+        "leaked",
         "opened",
         "owner",
         "pool",
@@ -66,7 +73,9 @@ class Connection:
         self.process: Presence | None = None
         self.state = IDLE
         self.since = self.opened = now
-        self.owner: Owner = 0
+        self.owner: Owner = None
+        #: A weak reference to what its owner has of it, while it is out.
+        self.holder: Callable[[], object] | None = None
         #: Where in the application it was taken, as ``Ledger.site_name`` knows it.
         self.site: object = None
         #: What the application called its work then.
@@ -78,6 +87,9 @@ class Connection:
         #: Why it will be closed, as far as that is known before; once it is closed, why
         #: it was, until that is counted.
         self.fate = ""
+        #: Which of its uses was the last that leaked, and why nobody can end that.
+        self.leaked = 0
+        self.leak = ""
         #: Since when it has been in a transaction, and in which of its uses that began:
         #: it is in one as long as that use goes on. Zero is in none.
         self.transaction = 0.0
@@ -93,6 +105,11 @@ class Connection:
     def closed(self) -> bool:
         """Whether the connection is known to be gone."""
         return self.state == CLOSED
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether its last use has leaked, and nobody returns it any more."""
+        return self.leaked == self.uses and not self.leak
 
     def taken(self, now: float, owner: Owner, site: object = None) -> int:
         """Note a checkout; what is left to do. The thread that took it.
@@ -118,13 +135,14 @@ class Connection:
             pool.max_out = out
         return pool.quiet
 
-    def returned(self, now: float) -> bool:
-        """Note a check-in; whether the pool must be stirred. The thread that had it.
+    def returned(self, now: float) -> int:
+        """Note a check-in; what is left to do. The thread that had it.
 
-        One step likewise.
+        Zero is nothing, ``LASTED`` to see who returns it and to stir the pool, anything
+        else to stir the pool. One step likewise.
         """
         if self.state != OUT:
-            return False
+            return 0
         pool, process = self.pool, self.process
         held = now - self.since
         bucket = bisect_left(BOUNDS, held) if held > _SHORTEST else 0
@@ -136,6 +154,7 @@ class Connection:
             process.out -= 1
         if bucket:
             pool.holds[bucket] += 1
+            return LASTED
         return pool.quiet
 
     def ended(self, now: float, state: int) -> None:
@@ -156,6 +175,7 @@ class Connection:
                 process.out -= 1
         self.state = state
         self.since = now
+        self.holder = None
 
     def join(self, process: Presence) -> None:
         """Be counted with those of other pools too, from now on. Any thread.
@@ -210,6 +230,18 @@ class Connection:
         self.transaction_use = ENDING
         return True
 
+    def leaks(self, use: int, why: str = "") -> bool:
+        """Note that its last use, if it is that one, has leaked. Any thread.
+
+        ``why`` says so of one that goes on. Whether that was news. One step likewise.
+        """
+        if use != self.uses or use == self.leaked or (why and self.state != OUT):
+            return False
+        self.leak = why
+        self.leaked = use
+        self.pool.leaks += 1
+        return True
+
     def has_news(self) -> bool:
         """Whether it is not as it was last told of. Reporting thread."""
         return _told(self._seen()) != self._told
@@ -226,22 +258,24 @@ class Connection:
             self._told = _told(seen)
         return self._record(seen)
 
-    def _seen(self) -> Seen:
+    def _seen(self) -> _Seen:
         """What changes, all of the same moment."""
         return (
             self.state,
             self.since,
             self.uses,
             self.tag,
+            self.leaked,
             self.transaction_use,
             self.transaction,
             self.executed,
             self.owner,
             self.site,
+            self.leak,
         )
 
-    def _record(self, seen: Seen) -> ConnectionRecord | None:
-        state, since, uses, tag, *_, owner, site = seen
+    def _record(self, seen: _Seen) -> ConnectionRecord | None:
+        state, since, uses, tag, leaked, *_, owner, site, leak = seen
         if state == CLOSED:
             return None
         ledger, known = self.pool.ledger, state != IDLE
@@ -258,6 +292,7 @@ class Connection:
             self.address,
             tag if known else "",
             *_transaction(seen),
+            leak if state == OUT and leaked == uses else "",
         )
 
     def fold(self) -> None:
@@ -274,18 +309,18 @@ class Connection:
             self.fate = ""
 
 
-Seen = tuple[int, float, int, str, int, float, "float | None", Owner, object]
+_Seen = tuple[int, float, int, str, int, int, float, "float | None", Owner, object, str]
 """What changes of a connection, in the order of ``Connection._seen``."""
 
 
-def _transaction(seen: Seen) -> tuple[float | None, float | None]:
+def _transaction(seen: _Seen) -> tuple[float | None, float | None]:
     """Since when it has been in a transaction, and since when idle in that."""
-    state, _, uses, _, use, began, executed, *_ = seen
+    state, _, uses, _, _, use, began, executed, *_ = seen
     if state not in _TAKEN or use not in (uses, ENDING):
         return None, None
     return began, None if use == ENDING else executed
 
 
-def _told(seen: Seen) -> tuple[object, ...]:
+def _told(seen: _Seen) -> tuple[object, ...]:
     """What a node must be told of when it is another."""
-    return (*seen[:4], *_transaction(seen))
+    return (*seen[:5], *_transaction(seen))

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 from connmon.model.records import Holder, Incident, InLine, PoolFacts
 
-Owner = int | str
-"""A thread by its number, or a task by its name."""
+Owner = object
+"""Who has a connection: whatever stands for a thread, say. The same one is equal."""
+
+SHARING = 500
+"""Of how many sites a pool knows that others return what is taken there."""
 
 KEPT = 20
 """How many incidents a process keeps while it cannot tell of them."""

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from math import inf
 from typing import Any
 
 from connmon.model.backlog import Backlog
@@ -44,6 +45,7 @@ from connmon.model.records import (
     Report,
     WaiterRecord,
 )
+from connmon.model.vigil import Vigil
 
 
 def _undescribed(site: Any) -> str:
@@ -57,8 +59,9 @@ class Ledger:
     ``wake`` is called, from whichever thread made the mark, by the first mark after
     each ``collect``, ``whole`` or ``fold``: it must return at once, never raise, and
     say whether it was heard. If not, the next mark tries again. ``owner_name`` is
-    asked what a thread's number stands for, in any thread; ``site_name`` what to call
-    a site that ``Connection.taken`` was given, by whoever looks.
+    asked what to call an owner, in any thread; ``site_name`` what to call a site that
+    ``Connection.taken`` was given, by whoever looks. ``owner_end`` says in a few words
+    how an owner has ended, in none if it has not, and ``None`` if that cannot be known.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Ledger:
         owner_name: Callable[[Owner], str] = str,
         began: float | None = None,
         site_name: Callable[[Any], str] = _undescribed,
+        owner_end: Callable[[Owner], str | None] = lambda owner: None,
     ) -> None:
         """Begin with no pools, and nothing stirred; ``began`` is passed on."""
         self._wake = wake
@@ -86,6 +90,7 @@ class Ledger:
         self._incidents: Backlog[Instant, Incident] = Backlog(KEPT, REPEATED)
         self._notices = notices()
         self._engines = Engines()
+        self._vigil = Vigil(owner_end)
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
@@ -197,11 +202,16 @@ class Ledger:
     ) -> None:
         """Something happened to a connection that should not; any thread.
 
-        It is counted if it is a leak, and kept until it is told. ``seconds`` is for how
-        long the connection had been out, or idle.
+        It is counted if it is a leak, and kept until it is told: one leak of each use
+        at most. ``seconds`` is for how long the connection had been out, or idle.
         """
+        if kind not in LEAKS or connection.leaks(connection.uses):
+            self._note(connection, kind, now, seconds)
+
+    def _note(
+        self, connection: Connection, kind: str, now: float, seconds: float
+    ) -> None:
         pool = connection.pool
-        pool.leaks += kind in LEAKS
         if self._watched:
             self._notices.add(
                 Noted(
@@ -291,6 +301,24 @@ class Ledger:
             incidents=incidents + self._incidents.take(self._incident),
             notices=notices + self._notices.take(self._notice),
         )
+
+    @property
+    def is_out(self) -> bool:
+        """Whether any connection is out. Reporting thread."""
+        return any(pool.out for pool in list(self._pools.values()))
+
+    def look(self, now: float) -> float | None:
+        """Note what lasts too long, and whose owner has ended, of all that is out.
+
+        When to look again if nothing is taken in between, ``None`` if there is no need.
+        """
+        found, due = self._vigil.look(list(self._pools.values()), now)
+        for each in found:
+            connection = each.connection
+            if each.kind in LEAKS and not connection.leaks(each.use, each.why):
+                continue
+            self._note(connection, each.kind, now, each.seconds)
+        return None if due == inf else due
 
     def fold(self) -> None:
         """Keep the books without telling anyone: bounds memory while no node listens.

@@ -5,12 +5,14 @@ How the two kinds of thread share it is said in ``connmon.model.ledger``.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from connmon.model.closings import Closings
 from connmon.model.histogram import BOUNDS, Durations, Histogram
 from connmon.model.holding import (
     APART_SECONDS,
+    SHARING,
     SHORTEST_WAIT,
     Held,
     Instant,
@@ -47,6 +49,7 @@ class Pool(Presence):
         "emptied",
         "ended",
         "facts",
+        "handing",
         "held",
         "holds",
         "id",
@@ -58,6 +61,7 @@ class Pool(Presence):
         "quiet",
         "retired",
         "rollbacks",
+        "slow",
         "soft_invalidations",
         "timeouts",
         "uses",
@@ -98,6 +102,10 @@ class Pool(Presence):
         self.timeouts = 0
         #: Connections that were certainly not returned by who took them.
         self.leaks = 0
+        #: For longer than this, in seconds, no checkout should last.
+        self.slow = inf
+        #: The sites whose connections were returned by another than their owner.
+        self.handing: set[object] = set()
         #: When the last incident was noted.
         self._noted = float("-inf")
         # Kept by the reporting thread.
@@ -182,6 +190,15 @@ class Pool(Presence):
             frozenset(each.owner for each in held),
             {owner: self.ledger.owner_name(owner) for owner in listed},
         )
+
+    def handed_over(self, site: object) -> None:
+        """A connection that was taken there has, or had, another owner. Any thread."""
+        if len(self.handing) < SHARING:
+            self.handing.add(site)
+
+    def hands_over(self, site: object) -> bool:
+        """Whether somebody else may return what was taken there. Any thread."""
+        return site in self.handing or len(self.handing) >= SHARING
 
     def stir(self) -> None:
         """Have the reporting thread look at this pool, unless it is about to."""

@@ -9,7 +9,7 @@ from typing import Any
 from connmon.model.figures import places
 from connmon.model.process import Process
 from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord, PoolFacts
-from connmon.views.alert import OK, Signs, level, reason
+from connmon.views.alert import CRIT, OK, Signs, level, reason
 from connmon.views.moment import Moment
 from connmon.views.processes import in_scope
 from connmon.views.schema import CHECKOUTS, CONNECTIONS, VIEWS
@@ -127,6 +127,7 @@ def _whose(found: Connections) -> dict[str, Callable[[Any], Any]]:
         "owner": lambda e: records[e].owner or None,
         "site": lambda e: records[e].site or None,
         "tag": lambda e: records[e].tag or None,
+        "leak": lambda e: records[e].leak or None,
     }
 
 
@@ -172,6 +173,8 @@ def _judged(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any
         return moment.is_stale(found.owners[entry])
 
     def judged(entry: int) -> str:
+        if found.records[entry].leak:
+            return CRIT
         return level(
             None,
             out_seconds(entry),
@@ -188,6 +191,7 @@ def _judged(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any
             stale=int(is_stale(entry)),
             quiet_seconds=what["txn_idle_seconds"](entry),
         )
-        return reason(signs, "", "out for")
+        said, leak = reason(signs, "", "out for"), found.records[entry].leak
+        return ", ".join(filter(None, (leak and f"leaked: {leak}", said)))
 
     return {"alert": judged, "reason": worded}

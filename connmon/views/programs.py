@@ -202,6 +202,7 @@ def totals(of: Callable[[Any], Counters]) -> dict[str, Callable[[Any], Any]]:
             of(e).invalidations + of(e).soft_invalidations, MOST
         ),
         "timeouts": lambda e: of(e).timeouts,
+        "leaks": lambda e: of(e).leaks,
     }
 
 

@@ -363,6 +363,7 @@ _CONNECTION_FIELDS = (
     _STALE_SECONDS,
     Field("owner", _TEXT, "THREAD", "thread or task that took it"),
     _TAG,
+    Field("leak", _TEXT, "LEAK", "why nobody can return it any more"),
     _SITE,
 )
 

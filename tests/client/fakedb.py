@@ -168,6 +168,9 @@ class Passage:
 class Connection:
     """The driver's end of one connection."""
 
+    #: Whether it is closed, if a driver tells that; this one does not.
+    closed: Any = None
+
     def __init__(self, server: Server, serial: int) -> None:
         """Made by ``Server.connect`` only."""
         self.server = server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,33 @@ class TraceTests(SynchronousTestCase):
                 chosen(Source({"trace": value}))
             self.assertIn("connmon_trace=", str(caught.exception))
             self.assertIn("expected on, slow or off, once", str(caught.exception))
+
+
+class SlowTests(SynchronousTestCase):
+    """From how many seconds on a checkout is told to last too long."""
+
+    def test_seconds(self) -> None:
+        """In whatever way they are written; 30 by default."""
+        self.assertEqual(30.0, chosen().slow)
+        for expected, values in {
+            5.0: ("5", " 5.0 ", 5, 5.0),
+            0.5: ("0.5", "5e-1", 0.5),
+            inf: ("0", "off", " Off ", "no", "false", 0, 0.0, False),
+        }.items():
+            for value in values:
+                self.assertEqual(expected, chosen(Source({"slow": value})).slow, value)
+        self.assertEqual(5.0, chosen(environment(slow="5")).slow)
+        self.assertEqual(5.0, chosen(Source({"slow": "5"}), environment(slow="6")).slow)
+
+    def test_what_is_no_duration(self) -> None:
+        """Anything else is a mistake."""
+        for value in ("on", "", "-1", -1, "nan", "inf", "1e99", True, "5s", ("5", "6")):
+            with self.assertRaises(OptionError) as caught:
+                chosen(Source({"slow": value}))
+            self.assertIn("connmon_slow=", str(caught.exception))
+            self.assertIn(
+                "expected a number of seconds, 0 or off, once", str(caught.exception)
+            )
 
 
 class MistakeTests(SynchronousTestCase):

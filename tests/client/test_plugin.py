@@ -69,10 +69,10 @@ class BothFormsTests(EnginesTestCase):
             """Tells what it was asked for."""
 
             def __init__(
-                self, agent: Agent, engine: Engine, transactions: bool, trace: str
+                self, agent: Agent, engine: Engine, _: bool, trace: str, slow: float
             ) -> None:
                 told.append(trace)
-                super().__init__(agent, engine, transactions, trace)
+                super().__init__(agent, engine, False, trace, slow)
 
         self.patch(listeners, "Watch", Heard)
         for trace in ("on", "slow", "off"):

@@ -66,6 +66,7 @@ class PoolStatusTests(SynchronousTestCase):
                 "rollbacks": 0,
                 "waits": 1,
                 "timeouts": 1,
+                "leaks": 0,
                 "waiting": 1,
                 "waiters": [
                     {
@@ -93,6 +94,7 @@ class PoolStatusTests(SynchronousTestCase):
                 "owner": "me",
                 "site": "a.py:1 takes",
                 "tag": "job",
+                "leak": None,
                 "session": 48197,
                 "address": "10.0.0.5:53211",
             },

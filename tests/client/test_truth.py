@@ -288,6 +288,7 @@ class PoolHistory(RuleBasedStateMachine):
         """An engine gets a new pool, and the old one's idle connections are closed."""
         engine = self.engine(which)
         self.disposed.add(engine.pool)
+        self.truth.disposed(engine.pool)
         engine.dispose(close=close)
 
     # Checkouts.

@@ -401,10 +401,10 @@ class AioTests(AioCase):
         del connection
         if IS_OLD:
             self.assert_totals(
-                checkouts=1, checkins=1, connects=1, closes=1, invalidations=1
+                checkouts=1, checkins=1, connects=1, closes=1, invalidations=1, leaks=1
             )
         else:
-            self.assert_totals(checkouts=1, connects=1, closes=1, resets=1)
+            self.assert_totals(checkouts=1, connects=1, closes=1, resets=1, leaks=1)
         self.assert_states()
         self.assertEqual({}, self.server.open)
 

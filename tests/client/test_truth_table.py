@@ -102,12 +102,35 @@ class UseTests(TruthCase):
         self.assert_totals(checkouts=1, checkins=1, connects=1, resets=1)
 
     def test_left_to_the_collector(self) -> None:
-        """A connection that nobody has any more goes back to its pool."""
+        """A connection that nobody has any more goes back to its pool: a leak."""
         engine = self.engine()
         fairy = self.take(engine)
         self.assert_states(OUT)
         del fairy
-        self.assert_totals(checkouts=1, checkins=1, connects=1, resets=1)
+        self.assert_totals(checkouts=1, checkins=1, connects=1, resets=1, leaks=1)
+
+    def test_left_to_the_collector_and_not_reset(self) -> None:
+        """It is closed instead, and has leaked all the same."""
+        fairy = self.take(self.engine())
+        self.server.failures = 1
+        del fairy
+        self.assert_totals(
+            checkouts=1, checkins=1, connects=1, closes=1, invalidations=1, leaks=1
+        )
+
+    def test_an_engine_left_to_the_collector(self) -> None:
+        """Nobody closes what it has open: one leak for each that was ever used."""
+        engine = self.engine(pool_size=2)
+        held = [self.take(engine), self.take(engine)]
+        for each in held:
+            each.close()
+        held.clear()
+        del each, engine
+        self.engines.clear()
+        self.engines[1] = []
+        self.assert_totals(
+            checkouts=2, checkins=2, connects=2, closes=2, resets=2, leaks=2
+        )
 
     def test_overflow(self) -> None:
         """A connection over the pool's size is closed as soon as it comes back."""

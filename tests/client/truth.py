@@ -97,8 +97,12 @@ class Life:
         self.quiet: float | None = None
         #: The pool object it was taken from last: there is another after a disposal.
         self.home: Callable[[], object] = lambda: None
-        #: Whether a reset of it began.
-        self.is_reset = False
+        #: Whether a reset of it began, and whether that was for the collector.
+        self.is_reset = self.is_collected = False
+        #: Which of its uses has leaked, the last such.
+        self.leaked = 0
+        #: Whether its pool was disposed of: then nobody has to close it.
+        self.is_let_go = False
 
 
 class Truth:
@@ -144,7 +148,13 @@ class Truth:
         detached.
         """
         life = self.lives[serial]
+        if not closed and (
+            life.state == OUT or (life.state == IDLE and not life.is_let_go)
+        ):
+            self._leaks(life)
         if life.state == OUT:
+            if life.is_collected:
+                self._leaks(life)
             self._end(life)
             if closed:
                 self.count(life.pool, "checkins")
@@ -176,7 +186,18 @@ class Truth:
             self.count(life.pool, what)
         life.transaction = life.quiet = None
 
+    def _leaks(self, life: Life) -> None:
+        """Nobody gave a connection back, or closed it. Once for each use there was."""
+        if life.uses > life.leaked:
+            life.leaked = life.uses
+            self.count(life.pool, "leaks")
+
     # What the test says.
+
+    def disposed(self, pool: Any) -> None:
+        """A pool is about to be disposed of."""
+        for life in self.lives.values():
+            life.is_let_go = life.is_let_go or life.home() is pool
 
     def taken(self, fairy: Any, owner: str) -> None:
         """A pool handed out a connection: SQLAlchemy calls what it hands out a fairy.
@@ -193,7 +214,7 @@ class Truth:
             return
         life.state, life.since, life.owner = OUT, self.clock.now, owner
         life.home = ref(fairy._pool)
-        life.is_reset = False
+        life.is_reset = life.is_collected = False
         for tally in self.tallies(life.pool):
             tally.outs(1)
 
@@ -209,6 +230,13 @@ class Truth:
             event.listen(engine, name, getattr(self, name))
         self._hear(engine, number, "invalidate", "invalidations")
         self._hear(engine, number, "soft_invalidate", "soft_invalidations")
+        plain = engine.dispose
+
+        def dispose(close: bool = True) -> None:
+            self.disposed(engine.pool)
+            plain(close)
+
+        engine.dispose = dispose
 
     def _hear(self, engine: Any, number: int, name: str, what: str) -> None:
         def hear(*arguments: Any) -> None:
@@ -221,6 +249,8 @@ class Truth:
         life = self.lives.get(arguments[0].serial)
         if life is not None:
             life.is_reset = True
+            reference = getattr(arguments[1], "fairy_ref", None)
+            life.is_collected = reference is not None and reference() is None
 
     def checkin(self, dbapi_connection: Any, record: Any) -> None:
         """A record came back to its pool, with its connection or without.
@@ -230,6 +260,8 @@ class Truth:
         """
         life = dbapi_connection and self.lives.get(dbapi_connection.serial)
         if life and life.state == OUT:
+            if life.is_collected:
+                self._leaks(life)
             self._end(life)
             self.count(life.pool, "checkins")
             if life.is_reset or type(life.home()) is StaticPool:
@@ -243,6 +275,8 @@ class Truth:
         if life is None:
             return
         if life.state == OUT:
+            if life.is_collected:
+                self._leaks(life)
             self._end(life)
         life.state, life.since = DETACHED, self.clock.now
 

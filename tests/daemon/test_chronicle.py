@@ -16,11 +16,14 @@ from connmon.model.board import Board
 from connmon.model.histogram import Histogram
 from connmon.model.journal import CRIT, INFO, WARN, Journal, Remark
 from connmon.model.records import (
+    COLLECTED,
     DETACHED,
     IDLE,
     INHERITED,
     OUT,
+    SLOW,
     STALE,
+    UNCLOSED,
     ConnectionRecord,
     Counters,
     Holder,
@@ -884,3 +887,94 @@ class SharedTests(SynchronousTestCase):
             node.report(who(), began=began, notices=self.noticed(INHERITED))
             found = [each for each in node.said() if each.severity == CRIT]
             self.assertEqual(times, len(found), began)
+
+
+def leak(number: int, kind: str = COLLECTED, at: float = 100.0) -> Notice:
+    """What was noticed of a connection."""
+    return Notice(
+        number, 1, at, kind, 7, 12.0, "worker", f"orders.py:{number} checkout"
+    )
+
+
+class NoticeTests(SynchronousTestCase):
+    """What processes notice of their connections."""
+
+    def setUp(self) -> None:
+        """A process that has been here for a while, and one notice of which it told."""
+        self.node = Node()
+        self.node.runs(100.0)
+        self.node.report(who(), Counters(leaks=1), began=0.0, notices=(leak(1),))
+        self.node.runs(110.0)
+        self.first = len(self.node.texts())
+
+    def new(self) -> list[str]:
+        """What was said since."""
+        return self.node.texts()[self.first :]
+
+    def test_a_process_that_is_new_here(self) -> None:
+        """What it noticed lately is told, what it noticed long ago is not."""
+        self.assertIn(
+            "connection leaked at orders.py:1 checkout: returned by the garbage "
+            "collector, out 12s",
+            self.node.texts(),
+        )
+        self.node.runs(200.0)
+        self.node.report(
+            who("p2"),
+            Counters(leaks=2),
+            began=0.0,
+            notices=(leak(1), leak(2, UNCLOSED)),
+        )
+        self.node.runs(220.0)
+        self.assertEqual([], [each for each in self.new() if "leaked" in each])
+
+    def test_each_is_told_once(self) -> None:
+        """However often the process tells of it; those of one kind as a sum."""
+        for number in (2, 2, 3, 4):
+            self.node.report(
+                who(),
+                Counters(leaks=number),
+                notices=tuple(leak(each, at=110.0) for each in range(1, number + 1)),
+            )
+        self.node.runs(300.0)
+        self.assertEqual(
+            ["3 connections leaked: returned by the garbage collector within 1 s"],
+            self.new(),
+        )
+
+    def test_kinds(self) -> None:
+        """Each for itself; those that are told otherwise are none."""
+        self.node.runs(200.0)
+        notices = (
+            leak(2, UNCLOSED, 200.0),
+            leak(3, SLOW, 200.0),
+            leak(4, STALE, 200.0),
+            leak(5, "of a later version", 200.0),
+        )
+        self.node.report(who(), Counters(leaks=2), notices=notices)
+        self.assertEqual(
+            [
+                (
+                    "connection leaked at orders.py:2 checkout: finalised without "
+                    "being closed"
+                ),
+                "connection out for 12s at orders.py:3 checkout by worker",
+            ],
+            self.new(),
+        )
+        said = self.node.said()[-2]
+        self.assertEqual(("h", "api", 7), (said.hostname, said.progname, said.pid))
+
+    def test_more_leaks_than_are_told_of(self) -> None:
+        """They are counted with the last."""
+        self.node.runs(200.0)
+        self.node.report(who(), Counters(leaks=31), notices=(leak(30, at=200.0),))
+        self.assertEqual(
+            [
+                (
+                    "connection leaked at orders.py:30 checkout: returned by the "
+                    "garbage collector, out 12s; 29 more leaked"
+                )
+            ],
+            self.new(),
+        )

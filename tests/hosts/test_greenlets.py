@@ -207,6 +207,38 @@ class GreenTestCase(PairTestCase):
         program.open("end")
         self.ends_well(program)
 
+    def leak(self) -> None:
+        """A greenlet that ends with a connection which somebody else keeps.
+
+        Others live and have one, or gave it back; all are in one thread.
+        """
+        script = (
+            "engine = make()\n"
+            "held, go = [], threading.Event()\n"
+            "def take():\n"
+            "    held.append(engine.connect())\n"
+            "def keep():\n"
+            "    with engine.connect():\n"
+            "        go.wait()\n"
+            "lost = threading.Thread(target=take, name='lost')\n"
+            "kept = threading.Thread(target=keep, name='kept')\n"
+            "for each in (lost, kept):\n"
+            "    each.start()\n"
+            "lost.join()\n"
+            "use(engine, 3)\n"
+            "tell('taken')\n"
+            "gate('end')\n"
+            "go.set()\n"
+            "kept.join()\n"
+            "held.pop().close()\n"
+        )
+        program = self.start(script, self.watched(), **self.patched)
+        program.told("taken")
+        self.shows(nproc=1, ckout=2, leaks=1)
+        program.open("end")
+        self.ends_well(program)
+        self.shows(nproc=0, leaks=1)
+
     def lag(self) -> None:
         """How long a greenlet waits for its turn, beside a control."""
         script = (
@@ -291,6 +323,10 @@ class GeventTests(GreenTestCase):
         """Our thread stays out of a lock that is green."""
         self.log()
 
+    def test_a_leak(self) -> None:
+        """The greenlet that has ended is told from those that have not."""
+        self.leak()
+
     def test_turns(self) -> None:
         """The hub's turns come as soon as without us."""
         self.lag()
@@ -324,6 +360,10 @@ class EventletTests(GreenTestCase):
     def test_log(self) -> None:
         """Our thread stays out of a lock that would hang the program with it."""
         self.log()
+
+    def test_a_leak(self) -> None:
+        """The greenlet that has ended is told from those that have not."""
+        self.leak()
 
     def test_turns(self) -> None:
         """The hub's turns come as soon as without us."""

@@ -75,6 +75,7 @@ NOTHING = {
     "closes": 0,
     "connect_failures": 0,
     "invalidations": 0,
+    "leaks": 0,
 }
 
 
@@ -122,6 +123,7 @@ class ProgramsTests(SynchronousTestCase):
                 closes=2,
                 connect_failures=1,
                 invalidations=7,
+                leaks=0,
                 history=(0.0,) * 20,
             ),
             self.rows["a", "api"],
@@ -157,6 +159,7 @@ class ProgramsTests(SynchronousTestCase):
                 closes=2,
                 connect_failures=0,
                 invalidations=0,
+                leaks=0,
                 history=(0.0,) * 20,
             ),
             self.rows["a", "batch"],
@@ -188,6 +191,7 @@ class ProgramsTests(SynchronousTestCase):
                 closes=0,
                 connect_failures=0,
                 invalidations=0,
+                leaks=0,
                 history=(0.0,) * 20,
             ),
             self.rows["b", "api"],
@@ -276,6 +280,7 @@ class HostsTests(SynchronousTestCase):
                     closes=4,
                     connect_failures=1,
                     invalidations=7,
+                    leaks=0,
                 ),
                 whole(
                     HOSTS,
@@ -404,6 +409,7 @@ class ProcessesTests(SynchronousTestCase):
                     closes=2,
                     connect_failures=1,
                     invalidations=7,
+                    leaks=0,
                 ),
                 whole(
                     PROCESSES,
@@ -544,6 +550,7 @@ class PoolsTests(SynchronousTestCase):
                 closes=2,
                 connect_failures=1,
                 invalidations=7,
+                leaks=0,
             ),
             self.rows["p1", 1],
         )
@@ -691,6 +698,31 @@ class ConnectionsTests(SynchronousTestCase):
             [row for row in every if row["state"] == "out"],
             shown(a_board(), CHECKOUTS),
         )
+
+    def test_what_nobody_can_return(self) -> None:
+        """It is critical, in words; what leaked is counted for the whole fleet."""
+        why = "its thread has ended"
+        leaks = Counters(leaks=3)
+        report = Report(
+            0, None, CLOCK, 1.0, leaks, Maxima(), (pool(1, BOUNDED, leaks),)
+        )
+        lost = connection(1, OUT, 1.0)._replace(leak=why)
+        long = connection(2, OUT, 40.0)._replace(leak=why)
+        fine = connection(3, OUT, 1.0)
+        board = Board("s", "n")
+        report = replace(report, connections=(lost, long, fine))
+        told(board, Identity("p", "h", "p", 1), report)
+        rows = sorted(shown(board, CHECKOUTS), key=lambda row: row["connection"])
+        self.assertEqual(
+            [
+                (why, "crit", f"leaked: {why}"),
+                (why, "crit", f"leaked: {why}, out for 40s"),
+                (None, "ok", ""),
+            ],
+            [(row["leak"], row["alert"], row["reason"]) for row in rows],
+        )
+        for view in (PROGRAMS, HOSTS, PROCESSES, POOLS):
+            self.assertEqual([3], [row["leaks"] for row in shown(board, view)], view)
 
     def test_a_pool_that_was_never_told(self) -> None:
         """A connection may be of a pool that the process has not named."""
