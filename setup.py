@@ -109,6 +109,8 @@ setup(
             "psycopg[binary]>=3.1.18",
             f"psycopg2-binary>=2.9.9; {CPYTHON}",
             "pyte>=0.8.2",
+            "pytest>=8",  # run by ``connmon run``, as users do
+            "pytest-xdist>=3.6",
         ],
         # The programs connmon is tried in; uWSGI is built by a C compiler.
         "hosts": [

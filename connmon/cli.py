@@ -13,6 +13,7 @@ COMMANDS = {
     "timeouts": "connmon.console.incidents",
     "who": "connmon.console.who",
     "check": "connmon.console.check",
+    "run": "connmon.run.main",
 }
 """The module of each, whose ``main`` takes arguments and the program's name."""
 

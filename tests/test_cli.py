@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__, cli
 from connmon.console import main
 
-COMMANDS = "listen, demo, timeouts, who, check"
+COMMANDS = "listen, demo, timeouts, who, check, run"
 
 
 class CommandTests(SynchronousTestCase):
@@ -56,6 +56,7 @@ class CommandTests(SynchronousTestCase):
             ("timeouts", "usage: connmon timeouts "),
             ("who", "usage: connmon who "),
             ("check", "usage: connmon check "),
+            ("run", "usage: connmon run "),
         ):
             status, out, _ = self.said(command, "--help")
             self.assertIn(status, (0, None))
@@ -74,6 +75,7 @@ class CommandTests(SynchronousTestCase):
             ["demo", "--nope"],
             ["timeouts", "--nope"],
             ["who", "--nope", "1"],
+            ["run", "--nope", "--", "true"],
         ):
             status, out, err = self.said(*argv)
             self.assertEqual((2, ""), (status, out))
@@ -98,7 +100,8 @@ class CommandTests(SynchronousTestCase):
             "import sys; from connmon import cli; from connmon.console import main\n"
             "print(*sorted(n for n in sys.modules if n == 'sqlalchemy'\n"
             "    or n.startswith(('connmon.daemon', 'connmon.client',\n"
-            "                     'connmon.demo', 'twisted.internet.reactor'))))"
+            "                     'connmon.demo', 'connmon.run',\n"
+            "                     'twisted.internet.reactor'))))"
         )
         done = subprocess.run(
             [sys.executable, "-c", script],

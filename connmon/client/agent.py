@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from connmon.client import log, native
+from connmon.client import log, native, options, tree
 from connmon.client.link import Destination, Uplink
 from connmon.client.loop import Loop
 from connmon.client.owner import owner_end, owner_name
@@ -29,6 +29,12 @@ from connmon.wire.commands import NAME_LIMIT
 
 FLUSH_SECONDS = 0.3
 """How long a process that ends waits for its last report to be taken."""
+
+TREE_SECONDS = 5.0
+"""The same, where ``connmon run`` started the program: it wants to miss nothing."""
+
+TREE_NOTICES = 5_000
+"""How many notices are kept there until they are told, for the same reason."""
 
 END_SECONDS = 0.1
 """How long it then waits for the thread."""
@@ -61,6 +67,8 @@ class Agent:
         self.ledger = Ledger(
             self._wake, owner_name, time.monotonic(), described, owner_end
         )
+        if options.in_tree(os.environ):
+            self.ledger.keep_notices(TREE_NOTICES)
         self._uplinks: list[Uplink] = []
         self._begun = False
         self.pid = os.getpid()
@@ -134,7 +142,8 @@ class Here:
         """The agent for a destination. A thread that makes an engine."""
         if not self._hooked:
             self._hooked = True
-            atexit.register(self.leave)
+            if not tree.BEGUN:
+                atexit.register(self.leave)
             # Twice: a signal that came during the fork is handled as the first hook is
             # entered, and what the application's handler raises ends that hook.
             for _ in range(2):
@@ -204,6 +213,7 @@ class Here:
             agent.ledger,
             agent.identity(),
             agent.destination,
+            last_word=options.in_tree(os.environ),
         )
         agent.link_up(uplink)
         loop.call(agent.stirred)
@@ -357,7 +367,8 @@ class Here:
         """Have every agent tell the rest, then end the thread."""
         if not loop.runs:
             loop.start()
-        until = time.monotonic() + FLUSH_SECONDS
+        patience = TREE_SECONDS if options.in_tree(os.environ) else FLUSH_SECONDS
+        until = time.monotonic() + patience
         for agent in list(self._agents.values()):
             self._flush(agent, loop, until)
         ended = loop.end(END_SECONDS)

@@ -81,7 +81,8 @@ def choose(*sources: Source) -> Options | None:
         for name in options.unknown(source):
             COMPLAINTS.say(f"unknown option {name} is ignored")
     try:
-        return options.choose((*sources, *everywhere()))
+        tree = options.tree(os.environ)
+        return options.choose((*tree, *sources, *everywhere()))
     except OptionError as error:
         raise exc.ArgumentError(str(error)) from None
     except ConfigError as error:

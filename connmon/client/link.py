@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -96,15 +96,20 @@ class Uplink:
         ledger: Ledger,
         identity: Identity,
         destination: Destination,
+        *,
+        last_word: bool = False,
     ) -> None:
-        """Made in an application's thread; ``begin`` starts it in the reporting one."""
+        """Made in an application's thread; ``begin`` starts it in the reporting one.
+
+        With ``last_word`` a node is told of the process's end even if it is all.
+        """
         self._reactor = reactor
         self._lookup = Lookup(reactor, native)
         self._ledger = ledger
         self._lookout = Lookout(reactor, ledger, self.warn)
         self._identity = identity
         self._service = destination.service
-        self._rule = reporting.Reporting()
+        self._rule = reporting.Reporting(last_word)
         self._route = Route(destination.addresses, Random(), SPREAD_SECONDS)
         self._address = destination.addresses[0]
         self._out_of_reach = False
@@ -247,9 +252,11 @@ class Uplink:
             registration=registration,
         )
 
-    def _send(self, sequence: int, whole: bool, span: float) -> Any:
-        collect = self._ledger.whole if whole else self._ledger.collect
-        report = collect(sequence, time.monotonic(), span)
+    def _send(self, send: reporting.Send) -> Any:
+        collect = self._ledger.whole if send.whole else self._ledger.collect
+        report = collect(send.sequence, time.monotonic(), send.span)
+        if send.last:
+            report = replace(report, last=True)
         self._lookout.attend()
         self.history.reported()
         return self._call(commands.Report, payload=encode_report(report))
@@ -266,8 +273,8 @@ class Uplink:
                 self._await(self._greet(), self._welcomed)
             case reporting.Register(registration):
                 self._await(self._register(registration), self._registered)
-            case reporting.Send(sequence, whole, span):
-                self._await(self._send(sequence, whole, span), self._acknowledged)
+            case reporting.Send():
+                self._await(self._send(question), self._acknowledged)
 
     def _await(self, answer: Any, answered: Callable[[dict[str, Any]], None]) -> None:
         """Take an answer, or hang up on a refusal: losing the link does the rest."""

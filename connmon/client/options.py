@@ -2,7 +2,8 @@
 
 The rule, pure but for reading a configuration: options come from *sources*, the
 strongest first: arguments, the URL, the command line of ``python -m connmon.attach``,
-the environment. Each option is taken from the first source that has it. ``addr`` and
+the environment. Where ``connmon run`` watches, what it asks for goes before all of
+them. Each option is taken from the first source that has it. ``addr`` and
 ``config`` are two answers to one question, where the nodes are: the one from the
 stronger source counts, and of the same source ``addr`` does.
 
@@ -25,6 +26,14 @@ from connmon.wording import is_word
 PREFIX = "connmon_"
 ENVIRONMENT = "CONNMON_"
 DISABLE = "CONNMON_DISABLE"
+
+TREE = "CONNMON_RUN"
+"""The address of the node of ``connmon run``, which sets this for all it starts."""
+
+_TREE_AT_IMPORT = os.environ.get(TREE, "")
+
+TREE_SERVICE = "run"
+"""The service which that node is of."""
 
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
@@ -120,6 +129,24 @@ def environment(environ: Mapping[str, str]) -> Source:
     values = {name: environ.get(ENVIRONMENT + name.upper()) for name in NAMES}
     given = {name: value for name, value in values.items() if value}
     return Source(given, ENVIRONMENT + "{1}", told=False)
+
+
+def in_tree(environ: Mapping[str, str]) -> bool:
+    """Whether this program was started by ``connmon run``, or by what that started."""
+    return bool(tree(environ))
+
+
+def tree(environ: Mapping[str, str]) -> Sequence[Source]:
+    """What ``connmon run`` asks for, which goes before all else; nothing without it.
+
+    Other nodes than its own hear nothing of what it runs, whatever URLs say, and also
+    if a test has emptied the environment for a while.
+    """
+    address = environ.get(TREE) or _TREE_AT_IMPORT
+    if not address:
+        return ()
+    asked = {"addr": address, "service": TREE_SERVICE, "trace": TRACE_ON}
+    return (Source(asked, TREE + ": {}", told=False),)
 
 
 def disabled(environ: Mapping[str, str]) -> str:

@@ -42,8 +42,13 @@ def watch_all(asked: Source) -> None:
     # Whoever asked has been told of mistakes; the program has no part in them.
     first, ASKED = ASKED is None, replace(asked, told=False)
     if first:
-        _when_imported(ENGINES, _hear_of_engines)
+        hear_of_engines()
         _when_imported(CHILDREN, _tell_children)
+
+
+def hear_of_engines() -> None:
+    """Watch every engine of this process, as its environment has it."""
+    _when_imported(ENGINES, _hear_of_engines)
 
 
 def _hear_of_engines(interfaces: ModuleType) -> None:

@@ -66,11 +66,15 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Collect and send a report; everything, if ``whole``."""
+    """Collect and send a report; everything, if ``whole``.
+
+    ``last`` says that the process is about to end.
+    """
 
     sequence: int
     whole: bool
     span: float
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,11 @@ Effect = Question | Fold | Settled | HangUp | Finish | Alarm
 class Reporting:
     """One process's conversation with one node after another."""
 
-    def __init__(self) -> None:
-        """Begin offline, with nothing stirred."""
+    def __init__(self, last_word: bool = False) -> None:
+        """Begin offline, with nothing stirred.
+
+        With ``last_word``, a process that ends says so even if nothing is left to tell.
+        """
         self.phase = Phase.OFFLINE
         #: How often this process has registered, with any node.
         self.registration = 0
@@ -118,6 +125,7 @@ class Reporting:
         self._stirred: float | None = None
         self._sent_stirred: float | None = None
         self._finishing = False
+        self._owes_last_word = last_word
         self._overdue = 0.0
         self._rested_at = 0.0
         self._fresh = False
@@ -207,7 +215,7 @@ class Reporting:
 
     def _finish(self, now: float) -> list[Effect]:
         """Tell the rest if there is any, else be done."""
-        if self._stirred is not None:
+        if self._stirred is not None or self._owes_last_word:
             return self._send(now)
         return [Alarm(None), Finish()]
 
@@ -216,8 +224,10 @@ class Reporting:
         span = 0.0 if self._stirred is None else now - self._stirred
         self._sequence += 1
         self._sent_stirred, self._stirred = self._stirred, None
-        send = Send(self._sequence, self._whole, span)
+        send = Send(self._sequence, self._whole, span, self._finishing)
         self._whole = False
+        if self._finishing:
+            self._owes_last_word = False
         return self._await_answer(Phase.REPORTING, send, now)
 
     def _unsend(self) -> None:

@@ -36,6 +36,7 @@ from sys import _getframe
 from types import CodeType, FrameType
 from typing import Any
 
+from connmon.client.options import in_tree
 from connmon.wire.commands import NAME_LIMIT
 
 OURS = ("connmon.attach", "connmon.client", "greenlet", "sqlalchemy")
@@ -302,12 +303,16 @@ def _line(code: CodeType, offset: int) -> int:
 
 
 def _short(path: str) -> str:
-    """A file's path from where Python found its package."""
-    roots = [_absolute(each) for each in sys.path if isinstance(each, str)]
+    """A file's path from where Python found its package.
+
+    Where ``connmon run`` watches, the program's own files are told as they are seen
+    from where it was started: test runners put many a directory in ``sys.path``.
+    """
     # Where it was compiled, which need not be where it is.
-    for packages in _PACKAGES:
-        before, found, _ = path.rpartition(packages)
-        roots.append(before + found)
+    packages = ["".join(path.rpartition(each)[:2]) for each in _PACKAGES]
+    roots = packages + [_absolute(each) for each in sys.path if isinstance(each, str)]
+    if _IN_TREE and path.startswith(_absolute("")) and not any(packages):
+        roots = [_absolute("")]
     length = max(len(each) for each in roots if path.startswith(each))
     return path[length:].replace(os.sep, "/")
 
@@ -337,3 +342,5 @@ def _working_directory() -> str:
 
 # Asked for once: the reporting thread makes no calls of the system for a path.
 _STARTED_IN = _working_directory()
+
+_IN_TREE = in_tree(os.environ)

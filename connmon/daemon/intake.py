@@ -24,7 +24,8 @@ from connmon.daemon.mesh import Mesh
 from connmon.daemon.tellers import Teller
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
-from connmon.model.records import Home, Identity
+from connmon.model.process import Process
+from connmon.model.records import Home, Identity, Report
 from connmon.views.answer import checked
 from connmon.wire import commands, exchange
 from connmon.wire.queries import decode_queries
@@ -38,7 +39,7 @@ _log = Logger(namespace="connmon.daemon")
 _THEIR_END = "closed its link"
 
 REPORT_INTERVAL = 1.0
-"""Seconds a client leaves between two reports."""
+"""Seconds a client leaves between two reports, unless a node is told otherwise."""
 
 
 class Clock(Protocol):
@@ -51,9 +52,22 @@ class Clock(Protocol):
         """Call something after ``delay`` seconds."""
 
 
+class Witness(Protocol):
+    """Someone who looks on, and is told all that processes say while they do."""
+
+    def reported(self, process: Process, report: Report) -> None:
+        """A report of a process linked here was applied."""
+
+    def left(self, identity: Identity, now: float) -> None:
+        """The board was told that a process linked here is gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What every link of a node shares."""
+    """What every link of a node shares.
+
+    ``interval`` is how many seconds a process leaves between two reports.
+    """
 
     service: str
     name: str
@@ -64,6 +78,8 @@ class Node:
     chronicle: Chronicle
     settings: str
     clock: Clock
+    interval: float = REPORT_INTERVAL
+    witness: Witness | None = None
     links: set[NodeLink] = field(default_factory=set)
     #: Processes that are linked by a UNIX socket and said a pid that is not theirs:
     #: who the kernel says they are, by process token.
@@ -147,6 +163,8 @@ class NodeLink(CountedLink):
             last = self._node.board.departed(token, self._registration, now)
             if last:
                 self._node.chronicle.left(identity, now)
+                if self._node.witness is not None:
+                    self._node.witness.left(identity, now)
                 self._node.mesh.reported(token, self._registration, None)
         _log.info(
             "client {who} left{older}: {reason}",
@@ -284,7 +302,7 @@ class NodeLink(CountedLink):
             "client {who} joined from {peer}", who=_who(identity), peer=self._peer_name
         )
         self._compare(identity)
-        return {"interval": REPORT_INTERVAL}
+        return {"interval": self._node.interval}
 
     @commands.Report.responder
     def report(self, payload: bytes) -> dict[str, Any]:
@@ -300,12 +318,15 @@ class NodeLink(CountedLink):
         if verdict is Verdict.STALE:
             raise ProtocolError("a report that is older than what is known")
         if verdict is Verdict.APPLIED:
-            node.chronicle.reported(node.board.processes[token], before, now)
+            process = node.board.processes[token]
+            node.chronicle.reported(process, before, now)
+            if node.witness is not None:
+                node.witness.reported(process, report)
             passed_on = None if report.base is None else payload
             node.mesh.reported(token, self._registration, passed_on)
         return {
             "whole": verdict is Verdict.WHOLE_WANTED,
-            "interval": REPORT_INTERVAL,
+            "interval": node.interval,
         }
 
     @commands.Subscribe.responder

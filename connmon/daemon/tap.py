@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.logger import Logger
 from twisted.python import usage
 
@@ -182,17 +183,17 @@ class Listening(Service):
             )
 
     def stopService(self) -> Any:
-        """Accept no more, and hang up on everyone."""
+        """Accept no more, and hang up on everyone; done when the ports are closed."""
         super().stopService()
         _log.info("node {node} stops", node=self._node.name)
         for each in self._listeners:
             self._close(each)
-        for port in self._ports:
-            port.stopListening()
+        stopped = [maybeDeferred(port.stopListening) for port in self._ports]
         self._listeners, self._ports = [], []
         self._node.mesh.stop()
         for link in list(self._node.links):
             link.dismiss()
+        return DeferredList(stopped)
 
     def _close(self, listener: Listener) -> None:
         """Close a socket; that its file stays is no reason to leave the others open."""

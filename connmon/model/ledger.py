@@ -94,6 +94,10 @@ class Ledger:
         self._pool_ids = count(1)
         self._connection_ids = count(1)
 
+    def keep_notices(self, kept: int) -> None:
+        """Keep so many notices until they are told; before there are any."""
+        self._notices = notices(kept)
+
     # The application's threads.
 
     def pool(self, key: object, facts: PoolFacts) -> Pool:

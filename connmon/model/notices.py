@@ -53,6 +53,6 @@ class Noted(NamedTuple):
 Notices = Backlog[Noted, Notice]
 
 
-def notices() -> Notices:
-    """The notices of one process: none yet."""
-    return Backlog(KEPT, REPEATED)
+def notices(kept: int = KEPT) -> Notices:
+    """The notices of one process: none yet; so many are kept until they are told."""
+    return Backlog(kept, REPEATED)

@@ -294,7 +294,8 @@ class Report:
     longest first and at most a hundred: always all, in a delta too. ``incidents`` are
     new ones; a whole report also has the last few that were told before, and so it is
     with ``notices``. ``engines`` tells how many engines were made by each line of the
-    application, the most first, since the process began.
+    application, the most first, since the process began. ``last`` says that the process
+    is about to end, and has nothing to add.
     """
 
     sequence: int
@@ -313,6 +314,7 @@ class Report:
     incidents: tuple[Incident, ...] = ()
     notices: tuple[Notice, ...] = ()
     engines: tuple[tuple[str, int], ...] = ()
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
     report  [1, sequence, base | nil, clock, span, counters, maxima,
              [pool ...], [connection ...], [closed id ...], [dropped pool id ...],
              began | nil, waiting, [waiter ...], [incident ...], [notice ...],
-             [[site, engines made] ...]]
+             [[site, engines made] ...], last]
     counters    [checkouts, checkins, connects, connect failures, closes,
                  invalidations, soft invalidations, resets, commits, rollbacks,
                  waits, timeouts, leaks]
@@ -89,6 +89,7 @@ def encode_report(report: Report) -> bytes:
             report.incidents,
             report.notices,
             report.engines,
+            report.last,
         ]
     )
 
@@ -96,7 +97,7 @@ def encode_report(report: Report) -> bytes:
 def decode_report(payload: bytes) -> Report:
     """A payload as a report, or ``ProtocolError``."""
     fields = unpack(payload, 11)
-    began, waiting, waiters, incidents, notices, engines = _with(
+    began, waiting, waiters, incidents, notices, engines, last = _with(
         fields[11:], _UNSAID_OF_REPORT
     )
     return Report(
@@ -116,11 +117,12 @@ def decode_report(payload: bytes) -> Report:
         incidents=tuple(_incident(each) for each in array(incidents)),
         notices=tuple(_notice(each) for each in array(notices)),
         engines=tuple(_tally(each, TEXT_LIMIT) for each in array(engines)),
+        last=flag(last),
     )
 
 
 #: What is not said by processes that know less, from the first such field on.
-_UNSAID_OF_REPORT = (None, 0, (), (), (), ())
+_UNSAID_OF_REPORT = (None, 0, (), (), (), (), False)
 _UNSAID_OF_POOL = (Histogram(), ())
 _UNSAID_OF_CONNECTION = ("", None, "", "", None, None, "")
 _UNSAID_OF_COUNTERS = (0, 0, 0)

@@ -254,10 +254,30 @@ class ReportingTests(SynchronousTestCase):
         self.rule.linked(0.0)
         self.assertEqual([], self.rule.finishing(0.0))
         self.rule.welcomed(0.1)
-        self.assertEqual(Send(0, True, 0.0), self.rule.registered(1.0, 0.1)[0])
+        self.assertEqual(Send(0, True, 0.0, True), self.rule.registered(1.0, 0.1)[0])
         self.assertEqual(
             [Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 0.2)
         )
+
+    def test_the_last_word(self) -> None:
+        """Where one is wanted, it is said even if nothing is left to tell; once."""
+        self.rule = Reporting(last_word=True)
+        self.go_idle()
+        send = self.rule.finishing(2.0)[0]
+        self.assertEqual(Send(2, False, 0.0, True), send)
+        self.assertEqual(
+            [Alarm(None), Finish()], self.rule.acknowledged(False, 1.0, 2.1)
+        )
+
+    def test_the_last_word_follows_a_report_in_flight(self) -> None:
+        """Which was sent before the end was near."""
+        self.rule = Reporting(last_word=True)
+        self.go_idle()
+        sent = self.rule.stirred(2.0)[0]
+        self.assertEqual(Send(2, False, 0.0), sent)
+        self.assertEqual([], self.rule.finishing(2.1))
+        last = self.rule.acknowledged(False, 1.0, 2.2)[0]
+        self.assertEqual(Send(3, False, 0.0, True), last)
 
     def test_a_process_that_ends_offline_is_done_at_once(self) -> None:
         """There is nobody to tell; also if the link is lost on the way out."""

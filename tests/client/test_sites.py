@@ -627,6 +627,19 @@ class DescribedTests(SynchronousTestCase):
         ):
             self.assertEqual(f"{told}:7 f", place_of(file))
 
+    def test_in_a_tree(self) -> None:
+        """What is below where the program was started is told from there."""
+        self.patch(sites, "_STARTED_IN", "/home/shop")
+        self.patch(sites, "_IN_TREE", True)
+        self.patch(sys, "path", ["/home/shop/tests", "/srv"])
+        for file, told in (
+            ("/home/shop/tests/test_orders.py", "tests/test_orders.py"),
+            ("/home/shop/venv/lib/site-packages/nova/api.py", "nova/api.py"),
+            ("/srv/nova/api.py", "nova/api.py"),
+            ("/opt/jobs/nightly.py", "/opt/jobs/nightly.py"),
+        ):
+            self.assertEqual(f"{told}:7 f", place_of(file))
+
     def test_relative_directories(self) -> None:
         """Are those of where the program was started."""
         self.patch(sites, "_STARTED_IN", "/home/shop")

@@ -17,6 +17,7 @@ from connmon.daemon.credentials import Credentials
 from connmon.daemon.intake import NodeLink
 from connmon.errors import QueryError
 from connmon.model.histogram import BUCKETS, Histogram
+from connmon.model.process import Process
 from connmon.model.records import (
     DETACHED,
     IDLE,
@@ -1038,3 +1039,49 @@ class UnixTests(NodeTestCase):
             self.assertEqual(["p1"], list(self.node.mismatched))
             newer.hang_up()
             self.assertEqual([], list(self.node.mismatched))
+
+
+class WitnessTests(NodeTestCase):
+    """Someone who looks on."""
+
+    def test_all_that_is_believed(self) -> None:
+        """Each report that was applied, and the end, in their order."""
+        told: list[Any] = []
+
+        class Witness:
+            def reported(self, process: Process, report: Report) -> None:
+                told.append((process.checkouts, report.sequence))
+
+            def left(self, identity: Identity, now: float) -> None:
+                told.append((identity.process, now))
+
+        self.node = replace(self.node, witness=Witness(), interval=0.25)
+        talk = self.talk()
+        talk.hello()
+        self.assertEqual({"interval": 0.25}, talk.register())
+        answer = talk.report(a_report(0, out=2))
+        self.assertEqual({"whole": False, "interval": 0.25}, answer)
+        # It builds on what the node does not have.
+        self.assertTrue(talk.report(a_report(5, base=4))["whole"])
+        talk.report(a_report(6, out=1))
+        self.clock.advance(3.0)
+        talk.hang_up()
+        self.assertEqual([(2, 0), (1, 6), ("p1", 3.0)], told)
+
+    def test_a_link_that_a_newer_one_replaced(self) -> None:
+        """Its end is not the end of the process."""
+        left: list[str] = []
+
+        class Witness:
+            def reported(self, process: Process, report: Report) -> None:
+                """Of no interest."""
+
+            def left(self, identity: Identity, now: float) -> None:
+                left.append(identity.process)
+
+        self.node = replace(self.node, witness=Witness())
+        older, newer = self.client("p1", 1), self.client("p1", 2)
+        older.hang_up()
+        self.assertEqual([], left)
+        newer.hang_up()
+        self.assertEqual(["p1"], left)

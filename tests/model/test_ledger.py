@@ -298,6 +298,15 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.noticed(connection, COLLECTED, 101.0, 1.0)
         self.assertEqual((), self.ledger.collect(4, 1000.0, 0.0).notices)
 
+    def test_more_notices(self) -> None:
+        """As many are kept as somebody wants to hear."""
+        self.ledger.keep_notices(NOTICES_KEPT + 7)
+        connection = self.ledger.opened(self.pool, 0.0)
+        for number in range(NOTICES_KEPT + 8):
+            self.ledger.noticed(connection, SLOW, 10.0 + number, 9.0)
+        told = self.ledger.whole(0, 1000.0, 0.0).notices
+        self.assertEqual(NOTICES_KEPT + 7, len(told))
+
     def test_engines_made(self) -> None:
         """By the place that made them, the most first; of few places."""
         for site in ("b.py:2 g", "a.py:1 f", "a.py:1 f", None):

@@ -117,6 +117,7 @@ class PackagingTests(SynchronousTestCase):
             self.assertTrue([n for n in names if n.endswith(end)], f"no {end}: {names}")
         self.assertEqual([], [name for name in names if name.startswith("tests")])
         self.assertIn("connmon/__init__.py", names)
+        self.assertIn("connmon/client/startup/sitecustomize.py", names)
 
     def test_sdist(self) -> None:
         """It holds what is needed to build, check and test, as the checkout does."""

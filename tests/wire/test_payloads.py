@@ -129,6 +129,7 @@ REPORTS = st.builds(
     st.lists(INCIDENTS, max_size=2).map(tuple),
     st.lists(NOTICES, max_size=3).map(tuple),
     TALLIES,
+    st.booleans(),
 )
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=TEXT_LIMIT)
 REMARKS = st.builds(
@@ -296,9 +297,9 @@ class CodecTests(SynchronousTestCase):
             return
         self.assertEqual(read, decode_report(encode_report(read)))
 
-    @given(REPORTS, st.integers(0, 6))
+    @given(REPORTS, st.integers(0, 7))
     def test_an_older_processs_report(self, report: Report, said: int) -> None:
-        """What it does not say yet, of all six, is as if there were none of it."""
+        """What it does not say yet, of all seven, is as if there were none of it."""
         fields = msgpack.unpackb(encode_report(report))
         del fields[11 + said :]
         unsaid: dict[str, Any] = {
@@ -308,6 +309,7 @@ class CodecTests(SynchronousTestCase):
             "incidents": (),
             "notices": (),
             "engines": (),
+            "last": False,
         }
         expected = replace(report, **dict(list(unsaid.items())[said:]))
         self.assertEqual(expected, decode_report(msgpack.packb(fields)))

@@ -1,0 +1,1 @@
+"""A directory to be put first on PYTHONPATH: Python runs its ``sitecustomize``."""

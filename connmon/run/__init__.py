@@ -1,0 +1,1 @@
+"""``connmon run``: a command whose connections all have to be returned."""
