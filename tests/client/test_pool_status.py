@@ -97,6 +97,8 @@ class PoolStatusTests(SynchronousTestCase):
                 "leak": None,
                 "session": 48197,
                 "address": "10.0.0.5:53211",
+                "transaction_seconds": None,
+                "quiet_seconds": None,
             },
             connections,
         )
