@@ -215,7 +215,12 @@ class Process:
             before = self.connections.get(record.id)
             self.checkouts -= before is not None and before.state == OUT
             self.checkouts += record.state == OUT
-            self._odd |= record.state == DETACHED
+            # Whoever says that one in its pool is in a transaction is believed, too.
+            self._odd |= record.state != OUT and (
+                record.state == DETACHED
+                or record.transaction is not None
+                or bool(record.leak)
+            )
             self.connections[record.id] = record
         for id in report.dropped:
             self.pools.pop(id, None)

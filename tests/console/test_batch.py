@@ -60,7 +60,7 @@ _TOTALS = "checkouts,connects,closes,connect_failures,invalidations"
 _CONNECTION = (
     "time,hostname,progname,pid,process,pool_id,pool_name,connection,server_session,"
     "address,state,out_seconds,txn_seconds,txn_idle_seconds,idle_seconds,age_seconds,"
-    "uses,alert,reason,stale_seconds,owner,tag,site"
+    "uses,alert,reason,stale_seconds,owner,tag,leak,site"
 )
 _SUMMED_UP = (
     "ckout,out_of,share,waiting,oldest_wait_seconds,oldest_seconds,txn_seconds,nproc,"
