@@ -62,6 +62,7 @@ class Attach(ModuleType):
         trace: str | bool | None = None,
         slow: float | str | None = None,
         transactions: bool | None = None,
+        stacks: str | bool | None = None,
     ) -> None:
         """Watch an engine that was made without connmon in its URL.
 
@@ -79,6 +80,7 @@ class Attach(ModuleType):
             "trace": trace,
             "slow": slow,
             "transactions": transactions,
+            "stacks": stacks,
         }
         engines.attach(engine, asked)
 

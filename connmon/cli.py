@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "connmon.demo.main",
     "timeouts": "connmon.console.incidents",
     "who": "connmon.console.who",
+    "stack": "connmon.console.stack",
     "check": "connmon.console.check",
     "run": "connmon.run.main",
 }

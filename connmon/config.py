@@ -23,6 +23,8 @@ The format is INI-like, one section for each service::
 * ``stale_after`` is how many seconds a node that nobody hears goes on being counted as
   it was last known: 120 when left out, 60 at least, with decimals if need be. Every
   node of a service is given the same.
+* ``connmon_stacks`` is on or off: whether processes of the service, and its nodes, tell
+  where the holders of connections are. On when left out.
 * A name is printable text without whitespace. One that begins with a comment's sign,
   or a node's that begins with ``hostname=`` or ``bind=``, cannot be written.
 * Sections of ``logging.config.fileConfig`` are passed over; any other section, and an
@@ -97,7 +99,12 @@ _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 #: Whitespace around the sign counts only after a key: a path may end with the sign.
 _OPTION_KEY = re.compile(r"(?:^|(?<= ))(\w+) ?= ?")
 _NAMELESS_NODE = re.compile(r"(hostname|bind)\s*=", re.IGNORECASE)
-_INDENTED_KEY = re.compile(r"(name|nodes|stale_after)\s*[:=]", re.IGNORECASE)
+_INDENTED_KEY = re.compile(
+    r"(name|nodes|stale_after|connmon_stacks)\s*[:=]", re.IGNORECASE
+)
+_SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
+    ("0", "false", "no", "off"), False
+)
 
 
 # -- values ---------------------------------------------------------------------------
@@ -116,12 +123,14 @@ class Node:
 class Service:
     """The nodes that share their events under one name; never without a node.
 
-    ``stale_after`` is how many seconds a node that nobody hears goes on being counted.
+    ``stale_after`` is how many seconds a node that nobody hears goes on being counted,
+    ``stacks`` whether it is told where the holders of connections are.
     """
 
     name: str
     nodes: tuple[Node, ...]
     stale_after: float = DEFAULT_STALE_AFTER
+    stacks: bool = True
 
     def node(self, name: str | None) -> Node:
         """The node of that name; ``None`` means the only one there is."""
@@ -236,7 +245,8 @@ def _service(section: Section, warnings: list[str]) -> Service:
     """The service a section describes; what is odd about it goes to ``warnings``."""
     name = _service_name(_required(section, "name", "NAME"), warnings)
     entry = _required(section, "nodes", f"one {NODE_FORM} on each indented line")
-    return Service(name, _nodes(entry, warnings), _stale_after(section))
+    nodes = _nodes(entry, warnings)
+    return Service(name, nodes, _stale_after(section), _stacks(section))
 
 
 def _required(section: Section, key: str, form: str) -> Entry:
@@ -279,6 +289,20 @@ def _stale_after(section: Section) -> float:
             f"a number from {_LEAST_STALE_AFTER} to {_MOST_STALE_AFTER}"
         )
     return seconds
+
+
+def _stacks(section: Section) -> bool:
+    """Whether it is told where the holders of connections are."""
+    entry = _given(section, "connmon_stacks", "on or off")
+    if entry is None:
+        return True
+    line = _only_line(entry, "word")
+    told = _SWITCH.get(line.text.lower())
+    if told is None:
+        raise entry.at(line).error(
+            f"{quoted(line.text)}, expected connmon_stacks: on or off"
+        )
+    return told
 
 
 def _only_line(entry: Entry, form: str) -> Line:

@@ -15,8 +15,9 @@ from connmon.wording import printable, quoted, shown
 
 _PREFIX = "connmon_service_"
 _HEADER_FORM = f"[{_PREFIX}NAME]"
-_KEYS = ("name", "nodes", "stale_after")
-_KEYS_FORM = "name:, nodes: or stale_after:"
+_KEYS = ("name", "nodes", "stale_after", "connmon_stacks")
+_KEYS_LIST = "name, nodes, stale_after or connmon_stacks"
+_KEYS_FORM = "name:, nodes:, stale_after: or connmon_stacks:"
 NODE_FORM = "NODE hostname=ADDRESS [bind=ADDRESS]..., each HOST[:PORT] or unix:/PATH"
 HOSTNAME_OPTION = re.compile(r"(^|\s)hostname\s*=", re.IGNORECASE)
 
@@ -182,7 +183,7 @@ class Outline:
             )
         if key not in _KEYS:
             place = replace(entry.place, key="")
-            odd = f'unknown key "{shown(key)}", expected name, nodes or stale_after'
+            odd = f'unknown key "{shown(key)}", expected {_KEYS_LIST}'
             self.warnings.append(place.message(odd))
         self._section.entries[key] = entry
         self._entry = entry

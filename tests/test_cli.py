@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__, cli
 from connmon.console import main
 
-COMMANDS = "listen, demo, timeouts, who, check, run"
+COMMANDS = "listen, demo, timeouts, who, stack, check, run"
 
 
 class CommandTests(SynchronousTestCase):
@@ -55,6 +55,7 @@ class CommandTests(SynchronousTestCase):
             ("demo", "usage: connmon demo "),
             ("timeouts", "usage: connmon timeouts "),
             ("who", "usage: connmon who "),
+            ("stack", "usage: connmon stack "),
             ("check", "usage: connmon check "),
             ("run", "usage: connmon run "),
         ):
@@ -75,6 +76,7 @@ class CommandTests(SynchronousTestCase):
             ["demo", "--nope"],
             ["timeouts", "--nope"],
             ["who", "--nope", "1"],
+            ["stack", "h:1", "--nope"],
             ["run", "--nope", "--", "true"],
         ):
             status, out, err = self.said(*argv)

@@ -406,8 +406,8 @@ class WarningTests(ConfigTestCase):
         self.assertEqual(
             (
                 (
-                    "FILE: [connmon_service_default] line 5: "
-                    'unknown key "color", expected name, nodes or stale_after'
+                    'FILE: [connmon_service_default] line 5: unknown key "color", '
+                    "expected name, nodes, stale_after or connmon_stacks"
                 ),
             ),
             config.warnings,
@@ -555,8 +555,8 @@ class MistakeTests(ConfigTestCase):
         for line in ("nodes", ": x", "="):
             self.assert_mistake(
                 f"[connmon_service_default]\n{line}\n",
-                self.place + f"line 2: '{line}' is no key, expected name:, nodes: "
-                "or stale_after:",
+                self.place + f"line 2: '{line}' is no key, expected name:, nodes:, "
+                "stale_after: or connmon_stacks:",
             )
 
     def test_node_not_indented(self) -> None:
@@ -680,6 +680,49 @@ class MistakeTests(ConfigTestCase):
         for text in ("x" * 9999, f"[{'x' * 9999}", one_service(" n " + "x" * 9999)):
             error = self.assertRaises(ConfigError, parse, text, "FILE")
             self.assertLess(len(str(error)), 300)
+
+
+class StacksTests(ConfigTestCase):
+    """Whether it is told where the holders of connections are."""
+
+    def text(self, *lines: str) -> str:
+        """A config with these lines between name and nodes."""
+        return one_service(" n hostname=h", "\n".join(["x", *lines]))
+
+    def test_words(self) -> None:
+        """It is, unless it says off, in whichever words."""
+        for line, told in (
+            ("", True),
+            ("connmon_stacks: on", True),
+            ("connmon_stacks=off", False),
+            ("CONNMON_STACKS: Off # x", False),
+            ("connmon_stacks: no", False),
+            ("connmon_stacks: 1", True),
+        ):
+            config = parse(self.text(line), "FILE")
+            self.assertEqual(((), told), (config.warnings, config.services[0].stacks))
+
+    def test_mistakes(self) -> None:
+        """File, section, line, key, and what was expected."""
+        for text in ("maybe", "on off", "slow"):
+            self.assert_mistake(
+                self.text(f"connmon_stacks: {text}"),
+                "FILE: [connmon_service_default] line 3: connmon_stacks: '",
+                "', expected connmon_stacks: on or off",
+            )
+        self.assert_mistake(
+            self.text("connmon_stacks:"),
+            "FILE: [connmon_service_default] line 3: connmon_stacks: nothing given, "
+            "expected connmon_stacks: on or off",
+        )
+
+    def test_among_the_nodes(self) -> None:
+        """Indented below nodes it is not taken for a node."""
+        self.assert_mistake(
+            self.text().rstrip() + "\n connmon_stacks: off\n",
+            "FILE: [connmon_service_default] line 5: nodes: 'connmon_stacks: off' is "
+            "indented, so it is read as a node",
+        )
 
 
 class StaleAfterTests(ConfigTestCase):

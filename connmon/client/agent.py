@@ -120,6 +120,9 @@ class Here:
         self._hooked = False
         #: How many pool events could not be noted.
         self.failures = 0
+        #: Whether nodes may hear where the application is: stacks are of threads, not
+        #: of engines, so an engine that forbids it does so for all.
+        self.tells_stacks = True
         self._agents: dict[Destination, Agent] = {}
         self._begin()
 
@@ -214,6 +217,7 @@ class Here:
             agent.identity(),
             agent.destination,
             last_word=options.in_tree(os.environ),
+            tells_stacks=lambda: self.tells_stacks,
         )
         agent.link_up(uplink)
         loop.call(agent.stirred)

@@ -117,6 +117,8 @@ def watch(engine: Engine, asked: Options | None) -> None:
         ours = Watched(asked, destination)
         # First, since two threads may ask at once.
         if _WATCHED.setdefault(engine, ours) is ours:
+            if not asked.stacks:
+                HERE.tells_stacks = False
             agent = HERE.agent(destination)
             Watch(agent, engine, asked.transactions, asked.trace, asked.slow)
             # The line that called ``create_engine``, or ``connmon.attach``.

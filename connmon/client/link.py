@@ -21,6 +21,7 @@ from connmon.client.lookout import Lookout
 from connmon.client.lookup import Lookup, Places
 from connmon.client.native import Native
 from connmon.client.reactor import PrivateReactor
+from connmon.client.stacks import Stacks
 from connmon.config import AnyAddress, UnixAddress
 from connmon.errors import ProtocolError
 from connmon.model.ledger import Ledger
@@ -29,6 +30,7 @@ from connmon.wire import commands
 from connmon.wire.link import Link, refusal
 from connmon.wire.reports import encode_report
 from connmon.wire.route import LONGEST_PAUSE, Route
+from connmon.wire.stacks import encode_told
 
 CONNECT_SECONDS = 5.0
 """How long one address may take to accept, in seconds."""
@@ -52,8 +54,9 @@ class Destination:
 class _ClientLink(Link):
     """One link to a node; passes on what happens to it.
 
-    All that a client is sent is short answers: it never has room for more than a
-    greeting may hold, whatever a node, or what is taken for one, would have it keep.
+    All that a client is sent is short answers, and one short question: it never has
+    room for more than a greeting may hold, whatever a node, or what is taken for one,
+    would have it keep.
     """
 
     def __init__(self, uplink: Uplink) -> None:
@@ -69,6 +72,11 @@ class _ClientLink(Link):
 
     def closed(self, reason: Failure) -> None:
         self._uplink.closed(self, reason.getErrorMessage())
+
+    @commands.Stack.responder
+    def stack(self, connection: int | None, **_: object) -> dict[str, Any]:
+        """Tell where the holders of connections are now."""
+        return {"payload": encode_told(self._uplink.stacks.told(connection))}
 
 
 class _Attempt(ClientFactory):
@@ -98,15 +106,19 @@ class Uplink:
         destination: Destination,
         *,
         last_word: bool = False,
+        tells_stacks: Callable[[], bool] = lambda: True,
     ) -> None:
         """Made in an application's thread; ``begin`` starts it in the reporting one.
 
         With ``last_word`` a node is told of the process's end even if it is all.
+        ``tells_stacks`` is asked whether nodes may hear where the application is.
         """
         self._reactor = reactor
         self._lookup = Lookup(reactor, native)
         self._ledger = ledger
         self._lookout = Lookout(reactor, ledger, self.warn)
+        #: What nodes are told that ask where the application is.
+        self.stacks = Stacks(ledger, tells_stacks, time.monotonic)
         self._identity = identity
         self._service = destination.service
         self._rule = reporting.Reporting(last_word)
@@ -250,6 +262,7 @@ class Uplink:
             program=who.program,
             pid=who.pid,
             registration=registration,
+            stacks=self.stacks.allowed,
         )
 
     def _send(self, send: reporting.Send) -> Any:

@@ -57,9 +57,9 @@ class OptionError(ConfigError):
     """A mistake in the program's own words: told to whoever wrote them."""
 
 
-def _switch(what: str) -> bool:
-    """An on/off option, off unless asked for; ``what`` it does, for ``--help``."""
-    made: bool = field(default=False, metadata={"what": what})
+def _switch(what: str, default: bool = False) -> bool:
+    """An on/off option; ``what`` it does, for ``--help``."""
+    made: bool = field(default=default, metadata={"what": what})
     return made
 
 
@@ -79,6 +79,7 @@ class Options:
     trace: str = TRACE_ON
     slow: float = SLOW_SECONDS
     transactions: bool = _switch("tell of transactions")
+    stacks: bool = _switch("tell who asks where holders are; =off: never", True)
 
 
 #: The on/off options, and what each does.
@@ -175,7 +176,8 @@ def choose(
 ) -> Options:
     """The options that hold. Raises ``OptionError``, or else ``ConfigError``."""
     written, switches = _read(sources)
-    service, addresses = _whereto(written, load)
+    service, addresses, stacks = _whereto(written, load)
+    switches.setdefault("stacks", stacks)
     name = written["program"].value if "program" in written else None
     if name is None:
         name = (program or program_name)()
@@ -292,15 +294,19 @@ def _shown(value: object) -> str:
 
 # -- where to --------------------------------------------------------------------------
 
+_Whereto = tuple[str, tuple[config.AnyAddress, ...], bool]
+"""The service, empty for any, its nodes' addresses, and whether to tell stacks."""
+
 
 def _whereto(
     written: Mapping[str, _Written], load: Callable[[str | None], config.Config]
-) -> tuple[str, tuple[config.AnyAddress, ...]]:
-    """The service to ask for, empty for any, and its nodes' addresses."""
+) -> _Whereto:
+    """Where to report, and what the configuration says besides."""
     addr, file, service = (written.get(each) for each in ("addr", "config", "service"))
     if addr is not None and (file is None or addr.rank <= file.rank):
         try:
-            return service.value if service else "", (config.parse_address(addr.value),)
+            address = config.parse_address(addr.value)
+            return service.value if service else "", (address,), True
         except ConfigError as error:
             raise addr.fault(str(error)) from None
     try:
@@ -312,14 +318,14 @@ def _whereto(
 
 def _served(
     found: config.Config, file: _Written | None, service: _Written | None
-) -> tuple[str, tuple[config.AnyAddress, ...]]:
+) -> _Whereto:
     """The service that is wanted of a configuration."""
     name = service.value if service else config.DEFAULT_SERVICE
     try:
         chosen = found.service(name)
     except ConfigError as error:
         raise _lacking(str(error), file, service) from None
-    return chosen.name, tuple(node.hostname for node in chosen.nodes)
+    return chosen.name, tuple(node.hostname for node in chosen.nodes), chosen.stacks
 
 
 def _lacking(text: str, file: _Written | None, service: _Written | None) -> ConfigError:

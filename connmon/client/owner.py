@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import proxy
 
+from connmon.client import frames, native
+from connmon.client.frames import Seen
 from connmon.model.holding import Owner
 from connmon.wire.commands import NAME_LIMIT
 
@@ -26,6 +28,9 @@ _GREEN = ("eventlet", "gevent")
 
 #: Variables that each thread has its own of, by who makes such; they stay for good.
 _OWN: dict[Any, Any] = {}
+
+#: What tells the number of a thread where that is patched, once it is needed.
+_IDENT: list[Callable[[], int]] = []
 
 
 class Thread:
@@ -61,6 +66,10 @@ class Thread:
             return None
         return THREAD_ENDED if self.over else ""
 
+    def seen(self) -> Seen:
+        """Where it is now."""
+        return Seen([], THREAD_ENDED) if self.over else frames.of_thread(self.number)
+
 
 class _Stay:
     """One of a thread's own variables. It goes with the others, as the thread ends."""
@@ -77,12 +86,13 @@ class _Stay:
 class Greenlet(Thread):
     """A greenlet, where gevent or eventlet have made threads of them."""
 
-    __slots__ = ("_greenlet",)
+    __slots__ = ("_greenlet", "_thread")
 
     def __init__(self, greenlet: Any) -> None:
         """The one that runs."""
         super().__init__()
         self._greenlet = proxy(greenlet)
+        self._thread = _native_ident()
 
     def end(self) -> str | None:
         """How it has ended, empty if it has not."""
@@ -91,6 +101,13 @@ class Greenlet(Thread):
         except ReferenceError:
             self.over = True
         return GREENLET_ENDED if self.over else ""
+
+    def seen(self) -> Seen:
+        """Where it is now."""
+        try:
+            return frames.of_greenlet(self._greenlet, self._thread)
+        except ReferenceError:
+            return Seen([], GREENLET_ENDED)
 
 
 class Task:
@@ -123,6 +140,13 @@ class Task:
         except ReferenceError:
             return TASK_ENDED
 
+    def seen(self) -> Seen:
+        """Where it is now."""
+        try:
+            return frames.of_task(self._task)
+        except ReferenceError:
+            return Seen([], TASK_ENDED)
+
 
 def current_owner(pool: Any) -> Callable[[], Owner]:
     """What to ask, at each use of this pool, who it is for."""
@@ -142,6 +166,13 @@ def owner_name(owner: Owner) -> str:
     if isinstance(owner, (Thread, Task)):
         return owner.called()[:NAME_LIMIT]
     return ""
+
+
+def frames_of(owner: Owner) -> Seen:
+    """Where an owner is now. Reporting thread."""
+    if isinstance(owner, (Thread, Task)):
+        return owner.seen()
+    return Seen([], "it is not known who has it")
 
 
 def owner_end(owner: Owner) -> str | None:
@@ -180,6 +211,13 @@ def _current_greenlet() -> Owner:
     except AttributeError:
         greenlet.connmon = arrived = Greenlet(greenlet)
         return arrived
+
+
+def _native_ident() -> int:
+    """The number of the thread, where greenlets have numbers of their own."""
+    if not _IDENT:
+        _IDENT.append(native.find().get_ident)
+    return _IDENT[0]()
 
 
 def _current_task() -> Any:

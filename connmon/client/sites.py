@@ -191,8 +191,16 @@ def described(site: Site | None) -> str:
     if site is None:
         return ""
     if site.text is None:
-        site.text = _text(site.code, site.offset)
+        site.text = told(site.code, _line(site.code, site.offset))
     return site.text
+
+
+def told(code: CodeType, line: int) -> str:
+    """A line of a function, in the same words; any thread."""
+    function = getattr(code, "co_qualname", code.co_name).replace(" ", "?")
+    end = f":{line} {_ending(function, _FUNCTION_LIMIT)}"
+    text = _ending(_short(code.co_filename), NAME_LIMIT - len(end)) + end
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _searched(depth: int) -> Site | None:
@@ -281,14 +289,6 @@ def _site(frame: FrameType) -> Site:
     if len(_sites) >= LIMIT:
         _sites.clear()
     return _sites.setdefault((id(code), offset), Site(code, offset))
-
-
-def _text(code: CodeType, offset: int) -> str:
-    """A site in words."""
-    function = getattr(code, "co_qualname", code.co_name).replace(" ", "?")
-    end = f":{_line(code, offset)} {_ending(function, _FUNCTION_LIMIT)}"
-    text = _ending(_short(code.co_filename), NAME_LIMIT - len(end)) + end
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _line(code: CodeType, offset: int) -> int:

@@ -10,7 +10,7 @@ from connmon.console.column import Column, column
 from connmon.console.line import extent
 from connmon.console.place import Mode
 from connmon.console.shown import Keys, Shown
-from connmon.console.text import Glyphs, Line, Segment, Style, fit
+from connmon.console.text import Cut, Glyphs, Line, Segment, Style, fit, width
 from connmon.views.alert import LONG_SECONDS, USED
 from connmon.views.schema import VIEWS
 
@@ -38,6 +38,8 @@ def panel(shown: Shown, room: int) -> list[Line]:
         return _help(shown, room)
     if mode is Mode.LOG:
         return _log(shown)
+    if mode is Mode.STACK:
+        return _stack(shown, room)
     return _sorts(shown, room) if mode is Mode.SORT else []
 
 
@@ -47,6 +49,7 @@ def title(shown: Shown, room: int) -> Line:
     words = {
         Mode.HELP: f"HELP: {arrows} scroll, any other key returns",
         Mode.LOG: f"LOG: {arrows} scroll, any other key returns",
+        Mode.STACK: f"STACK: s asks again, {arrows} scroll, any other key returns",
         Mode.SORT: f"SORT BY: {arrows} Enter, Esc returns",
     }
     said = words.get(shown.screen.mode, "")
@@ -99,6 +102,23 @@ def _entry(name: str, meaning: str) -> Line:
 def _log(shown: Shown) -> list[Line]:
     lines: Iterable[str] = shown.log or ("nothing has been logged",)
     return [((Style.PLAIN, f" {sentence(each, shown.glyphs)}"),) for each in lines]
+
+
+def _stack(shown: Shown, room: int) -> list[Line]:
+    """Lines of code, whose ends tell most."""
+    return [
+        ((Style.PLAIN, f" {_ending(each, room - 1, shown.glyphs)}"),)
+        for each in (sentence(said, shown.glyphs) for said in shown.log)
+    ]
+
+
+def _ending(said: str, room: int, glyphs: Glyphs) -> str:
+    """A line that is indented, with its beginning cut if it is too long."""
+    text = said.lstrip()
+    indent = said[: len(said) - len(text)]
+    if width(said) <= room:
+        return said
+    return indent + fit(text, room - len(indent), cut=Cut.BEGINNING, glyphs=glyphs)
 
 
 def _sorts(shown: Shown, room: int) -> list[Line]:

@@ -67,6 +67,7 @@ class Action(Enum):
     UNITS = auto()
     NAMES = auto()
     THEME = auto()
+    STACK = auto()
     LOG = auto()
     SAVE = auto()
     KEEP = auto()
@@ -168,6 +169,7 @@ SECTIONS = (
             Binding(Action.UNITS, ("u",), "plain seconds or not"),
             Binding(Action.NAMES, ("H",), "short host names"),
             Binding(Action.THEME, ("T",), "another theme"),
+            Binding(Action.STACK, ("s",), "where its holder is"),
             Binding(Action.LOG, ("L",), "log of this console"),
             Binding(Action.SAVE, ("S",), "save screen as text"),
             Binding(Action.KEEP, ("W",), "keep these choices"),

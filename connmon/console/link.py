@@ -17,15 +17,18 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import TimeoutError as NoAnswer
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from connmon import __version__
 from connmon.config import AnyAddress
+from connmon.console.holders import NoStacks, Whose
 from connmon.console.options import Target
 from connmon.errors import ProtocolError, QueryError
+from connmon.model.stacks import Found
 from connmon.views.frame import Frame
 from connmon.views.query import Query
 from connmon.wire import commands
@@ -35,6 +38,7 @@ from connmon.wire.frames import decode_feed
 from connmon.wire.link import Link, refusal
 from connmon.wire.queries import encode_queries
 from connmon.wire.route import Route
+from connmon.wire.stacks import decode_found
 
 CONNECT_SECONDS = 5.0
 
@@ -94,6 +98,8 @@ class ConsoleLink(Link):
         self.reason: str | None = None
         self.refusal = ""
         self.subscribed = False
+        #: Whether the node knows how to ask where holders are.
+        self.tells_stacks = False
 
     def opened(self) -> None:
         """Nothing is said before the uplink says it."""
@@ -173,6 +179,33 @@ class Uplink:
             self._subscribe(link)
         return self._number
 
+    def stacks(self, whose: Whose) -> Deferred[tuple[Found, ...]]:
+        """Ask the node where the holders of connections are; once, and only now.
+
+        Fails with ``NoStacks``.
+        """
+        link = self._link
+        if link is None or not link.subscribed or self._stopped:
+            return fail(NoStacks("no node is linked just now"))
+        if not link.tells_stacks:
+            text = f"{self._address} is of an older version, which tells no stacks"
+            return fail(NoStacks(text))
+        asked: Deferred[Any] = link.callRemote(commands.Stack, **whose._asdict())
+        asked.addTimeout(commands.ANSWER_SECONDS, self._reactor)
+        asked.addCallback(lambda answer: decode_found(answer["payload"]))
+        return asked.addErrback(self._untold, link)
+
+    def _untold(self, failure: Failure, link: ConsoleLink) -> Failure:
+        """There was no answer, or none that we understand."""
+        if failure.check(NoAnswer):
+            why = f"no answer within {commands.ANSWER_SECONDS:g} seconds"
+        else:
+            why = in_words(failure)
+        if type(failure.value) is ProtocolError:
+            link.reason = link.reason or why
+            link.hang_up()
+        return Failure(NoStacks(f"{self._address} does not tell: {why}"))
+
     def fed(self, link: ConsoleLink, frames: tuple[Frame, ...], number: int) -> None:
         """Frames came. Raises ``ProtocolError`` if they are not what was asked for."""
         if self._stopped:
@@ -240,6 +273,7 @@ class Uplink:
 
     def _welcomed(self, answer: dict[str, Any], link: ConsoleLink) -> Any:
         link.greeted()
+        link.tells_stacks = bool(answer.get("stacks"))
         link.subscribed = True
         return self._subscribe(link)
 

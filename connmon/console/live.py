@@ -11,6 +11,7 @@ from connmon.config import AnyAddress
 from connmon.console import clock, keys, preferences, screen, search, snapshot
 from connmon.console.cursor import moved, put, settled
 from connmon.console.freshness import Freshness, no_daemon
+from connmon.console.holders import Whose
 from connmon.console.interest import Interest
 from connmon.console.latest import Latest
 from connmon.console.link import Failed
@@ -22,6 +23,7 @@ from connmon.console.source import Source
 from connmon.console.terminal import Terminal, painter
 from connmon.console.text import Glyphs
 from connmon.console.views import Shown, State, lines, page_rows, text_rows
+from connmon.console.whereabouts import Whereabouts
 from connmon.errors import ConnmonError
 from connmon.views.frame import Frame
 
@@ -49,10 +51,14 @@ class Live:
         self._color = color
         self._now = now
         self._terminal: Terminal
+        self._source: Source
         self._interest: Interest
         self._player: Player | None = None
         self._freshness = Freshness()
         self._latest = Latest(glyphs)
+        self._whereabouts = Whereabouts(
+            glyphs, lambda: clock.told(self._now()), self.draw
+        )
         #: What to say on standard error once the terminal is given back.
         self.last_words = ""
 
@@ -61,6 +67,7 @@ class Live:
     ) -> None:
         """Know where to draw, whom to ask, and who plays, if a recording is shown."""
         self._terminal = drawn_on
+        self._source = source
         self._interest = Interest(self._reactor, source, self._rested)
         self._player = player
         self._freshness = Freshness(replay=player is not None)
@@ -68,6 +75,7 @@ class Live:
     def stop(self) -> None:
         """Leave nothing behind that waits."""
         self._interest.stop()
+        self._whereabouts.stop()
 
     # What the source tells.
 
@@ -207,6 +215,10 @@ class Live:
         path = preferences.save(self._screen.choices, self._environ)
         self._notice(f"choices kept in {path}")
 
+    def _stack(self, effect: Effect) -> None:
+        whose = Whose(process=effect.text, connection=effect.step)
+        self._whereabouts.ask(self._source, whose)
+
     def _step(self, effect: Effect) -> None:
         if self._player is not None:
             self._screen = replace(self._screen, paused=True)
@@ -227,6 +239,7 @@ class Live:
         Do.FIND: _find,
         Do.SAVE: _save,
         Do.KEEP: _keep,
+        Do.STACK: _stack,
         Do.STEP: _step,
         Do.SPEED: _speed,
         Do.JUMP: _jump,
@@ -251,6 +264,8 @@ class Live:
         frame, replay = self._latest.seen(self._screen), self._player is not None
         now = self._latest.made_at if replay else self._now()
         log = self._logbook.lines() if self._screen.mode is Mode.LOG else ()
+        if self._screen.mode is Mode.STACK:
+            log = self._whereabouts.lines
         age = self._reactor.seconds() - self._latest.came_at
         return Shown(
             screen=self._screen,

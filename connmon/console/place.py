@@ -57,6 +57,7 @@ class Mode(Enum):
     TABLE = auto()
     HELP = auto()
     LOG = auto()
+    STACK = auto()
     SORT = auto()
 
 
@@ -66,8 +67,9 @@ class Screen:
 
     ``places`` are the levels of the drill-down, the last the one shown. ``search`` is
     the last text searched for. ``notice`` is what there is to say about the last key,
-    until the next one. ``scroll`` is the first line shown of the help or the log; in
-    ``Mode.SORT`` the row of the column that is marked.
+    until the next one. ``scroll`` is the first line shown of the help, the log or a
+    stack; in ``Mode.SORT`` the row of the column that is marked. ``held`` is whose
+    stack is shown: a process's token, and the number of its connection.
     """
 
     places: tuple[Place, ...] = (Place(),)
@@ -79,6 +81,7 @@ class Screen:
     notice: str = ""
     notice_is_error: bool = False
     scroll: int = 0
+    held: tuple[str, int] | None = None
 
     @property
     def place(self) -> Place:

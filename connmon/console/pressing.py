@@ -24,6 +24,8 @@ class Do(Enum):
     SAVE = auto()
     #: Keep the choices for the next time.
     KEEP = auto()
+    #: Ask where the holder of connection ``step`` of process ``text`` is.
+    STACK = auto()
     #: Of a recording: ``step`` pictures on, ``step`` doublings of the speed, or to the
     #: time that ``text`` says.
     STEP = auto()

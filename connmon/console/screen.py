@@ -61,7 +61,7 @@ def press(screen: Screen, key: str, sight: Sight) -> Pressed:
     if screen.mode is Mode.SORT:
         return ordering.in_menu(screen, wanted), Effect()
     if screen.mode is not Mode.TABLE:
-        return _in_text(screen, wanted, sight), Effect()
+        return _in_text(screen, wanted, sight)
     return (screen, Effect()) if wanted is None else _RULES[wanted](screen, sight)
 
 
@@ -251,8 +251,34 @@ def _show(mode: Mode) -> Rule:
     return rule
 
 
-def _in_text(screen: Screen, wanted: Action | None, sight: Sight) -> Screen:
-    """Scroll the help or the log; any other key leaves it."""
+def _stack(screen: Screen, sight: Sight) -> Pressed:
+    """Ask where the holder of the connection under the cursor is."""
+    if screen.place.view not in (CONNECTIONS, CHECKOUTS):
+        return noticed(screen, "stacks are of connections: 3 or 8 shows them"), Effect()
+    if sight.replay:
+        return noticed(screen, "a recording has no stacks", error=True), Effect()
+    frame = sight.frame
+    found = None if frame is None else row(screen.place, frame, sight.page)
+    if found is None:
+        return noticed(screen, "there is no connection here"), Effect()
+    if found.get("state") not in (None, "out"):
+        return noticed(screen, "nobody has this connection now"), Effect()
+    held = found["process"], found["connection"]
+    screen = replace(screen, mode=Mode.STACK, scroll=0, held=held)
+    return screen, _asking(screen)
+
+
+def _asking(screen: Screen) -> Effect:
+    """Ask for what is shown."""
+    assert screen.held is not None
+    process, connection = screen.held
+    return Effect(Do.STACK, process, connection)
+
+
+def _in_text(screen: Screen, wanted: Action | None, sight: Sight) -> Pressed:
+    """Scroll the help, the log or a stack, or ask again; any other key leaves it."""
+    if screen.mode is Mode.STACK and wanted is Action.STACK:
+        return screen, _asking(screen)
     steps = {
         Action.UP: -1,
         Action.DOWN: 1,
@@ -262,9 +288,9 @@ def _in_text(screen: Screen, wanted: Action | None, sight: Sight) -> Screen:
         Action.BOTTOM: sight.lines,
     }
     if wanted is None or wanted not in steps:
-        return replace(screen, mode=Mode.TABLE, scroll=0)
+        return replace(screen, mode=Mode.TABLE, scroll=0), Effect()
     scroll = min(screen.scroll, sight.lines) + steps[wanted]
-    return replace(screen, scroll=max(0, min(scroll, sight.lines)))
+    return replace(screen, scroll=max(0, min(scroll, sight.lines))), Effect()
 
 
 def _reset(screen: Screen, sight: Sight) -> Pressed:
@@ -336,6 +362,7 @@ _RULES: dict[Action, Rule] = {
     Action.UNITS: _toggle("exact", "durations in plain seconds", "durations by size"),
     Action.NAMES: _toggle("short_names", "short host names", "full host names"),
     Action.THEME: _theme,
+    Action.STACK: _stack,
     Action.LOG: _show(Mode.LOG),
     Action.HELP: _show(Mode.HELP),
     Action.SAVE: asked.ask(Asking.SAVE),

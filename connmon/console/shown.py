@@ -35,7 +35,8 @@ class Shown:
     are not fresh are still given, and shown as ``age`` seconds old. ``clock`` is the
     time of day as it is shown, ``time`` the same in Unix seconds, which makes times of
     day of the ages of events. ``widest`` are the cells that each column has needed
-    since the view was opened, see ``table.widest``. ``log`` are the lines of the log.
+    since the view was opened, see ``table.widest``. ``log`` are the lines of the log,
+    or those of a stack while that is shown.
     ``footer`` are the keys to remind of, the most important first; ``help`` is by
     sections. All texts are cleaned here.
     """

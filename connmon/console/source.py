@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred, fail
+
 from connmon.config import AnyAddress
+from connmon.console.holders import NoStacks, Whose
 from connmon.console.link import Failed, Uplink, Viewer
 from connmon.console.options import Target
 from connmon.console.picture import as_line, of_line
 from connmon.console.player import Player
 from connmon.console.tape import Recorder
 from connmon.errors import ConnmonError, QueryError
+from connmon.model.stacks import Found
 from connmon.views.answer import answer
 from connmon.views.frame import Frame
 from connmon.views.query import Query
@@ -24,6 +28,9 @@ class Source(Protocol):
 
     def watch(self, queries: Sequence[Query], interval: float) -> int:
         """Ask for this from now on; the number that its frames will bear."""
+
+    def stacks(self, whose: Whose) -> Deferred[tuple[Found, ...]]:
+        """Ask where the holders of connections are now; may fail with ``NoStacks``."""
 
     def start(self) -> None:
         """Begin."""
@@ -132,6 +139,10 @@ class Taped:
         self._soon.ask()
         return self._past.ask(queries)
 
+    def stacks(self, whose: Whose) -> Deferred[tuple[Found, ...]]:
+        """Ask the node; it is not recorded."""
+        return self._uplink.stacks(whose)
+
     def start(self) -> None:
         """Look for a node."""
         self._uplink.start()
@@ -207,6 +218,10 @@ class Replayed:
         """Answer these from now on; the pace is the recording's."""
         self._soon.ask()
         return self._past.ask(queries)
+
+    def stacks(self, whose: Whose) -> Deferred[tuple[Found, ...]]:
+        """Tell that there are none."""
+        return fail(NoStacks("a recording has no stacks"))
 
     def start(self) -> None:
         """Begin to play."""

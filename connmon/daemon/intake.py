@@ -20,16 +20,20 @@ from connmon.config import Address
 from connmon.daemon.chronicle import Chronicle
 from connmon.daemon.credentials import Credentials, credentials
 from connmon.daemon.feeds import Feeds, Subscription
+from connmon.daemon.inquiry import Inquiry
 from connmon.daemon.mesh import Mesh
+from connmon.daemon.stacks import FORBIDDEN, TOO_OLD, Stacks
 from connmon.daemon.tellers import Teller
 from connmon.errors import ProtocolError
 from connmon.model.board import Board, Verdict
 from connmon.model.process import Process
 from connmon.model.records import Home, Identity, Report
+from connmon.model.stacks import Found, Told
 from connmon.views.answer import checked
 from connmon.wire import commands, exchange
 from connmon.wire.queries import decode_queries
 from connmon.wire.reports import decode_report
+from connmon.wire.stacks import decode_told, encode_found
 from connmon.wire.traffic import CountedLink
 from connmon.wire.without_tls import amp
 from connmon.wording import is_word, printable
@@ -40,6 +44,9 @@ _THEIR_END = "closed its link"
 
 REPORT_INTERVAL = 1.0
 """Seconds a client leaves between two reports, unless a node is told otherwise."""
+
+MOST_ASKING = 8
+"""How many questions for stacks a console may have open at once."""
 
 
 class Clock(Protocol):
@@ -76,6 +83,7 @@ class Node:
     feeds: Feeds
     mesh: Mesh
     chronicle: Chronicle
+    stacks: Stacks
     settings: str
     clock: Clock
     interval: float = REPORT_INTERVAL
@@ -102,6 +110,10 @@ class NodeLink(CountedLink):
         self._registration = 0
         self._subscription: Subscription | None = None
         self._teller: Teller | None = None
+        #: How the process is asked where it is, or why that cannot be.
+        self._inquiry: Inquiry | str = TOO_OLD
+        #: How many questions of theirs are not answered yet.
+        self._asking = 0
         self._dismissed = False
         self._quiet = False
         self._deadline: Any = None
@@ -157,6 +169,7 @@ class NodeLink(CountedLink):
     def _client_left(self, identity: Identity) -> None:
         """A process's link ended, and unless this node does, so did the process."""
         self._forget(identity)
+        self._node.stacks.left(identity.process, self._inquiry)
         token, last = identity.process, True
         if not self._dismissed:
             now = self._node.clock.seconds()
@@ -240,6 +253,7 @@ class NodeLink(CountedLink):
             "software": __version__,
             # To whom it matters; a fleet of clients would only pay for it.
             "settings": self._node.settings if role == commands.PEER else None,
+            "stacks": None if role == commands.CLIENT else True,
         }
 
     def _agreed(self, version: int, oldest: int, role: str, service: str) -> int:
@@ -283,8 +297,14 @@ class NodeLink(CountedLink):
             )
 
     @commands.Register.responder
-    def register(
-        self, process: str, hostname: str, program: str, pid: int, registration: int
+    def register(  # noqa: PLR0917  AMP passes them by name
+        self,
+        process: str,
+        hostname: str,
+        program: str,
+        pid: int,
+        registration: int,
+        stacks: bool | None = None,
     ) -> dict[str, Any]:
         """Take a process's word for who it is."""
         self._require(commands.CLIENT)
@@ -297,6 +317,8 @@ class NodeLink(CountedLink):
             )
         self._identity = identity
         self._registration = registration
+        self._inquiry = self._way_to_ask(stacks)
+        self._node.stacks.linked(process, self._inquiry)
         self._expect_word(commands.SILENCE_SECONDS)
         _log.info(
             "client {who} joined from {peer}", who=_who(identity), peer=self._peer_name
@@ -396,7 +418,62 @@ class NodeLink(CountedLink):
         self._node.mesh.remarks(teller, exchange.decode_remarks(payload))
         return {}
 
+    @commands.Stack.responder
+    def stack(
+        self,
+        process: str | None,
+        hostname: str | None,
+        pid: int | None,
+        connection: int | None,
+    ) -> Deferred[dict[str, Any]]:
+        """Tell where the holders of a process's connections are."""
+        asked = self._stacks(process, hostname, pid, connection)
+        self._asking += 1
+        return asked.addCallback(self._found)
+
+    def _stacks(
+        self,
+        process: str | None,
+        hostname: str | None,
+        pid: int | None,
+        connection: int | None,
+    ) -> Deferred[tuple[Found, ...]]:
+        """Ask whoever knows."""
+        if self._role == commands.PEER:
+            self._peer()
+        else:
+            self._require(commands.CONSOLE)
+            if self._asking >= MOST_ASKING:
+                raise ProtocolError("too many questions at once")
+        if process is not None:
+            own = self._role == commands.PEER
+            return self._node.stacks.of_process(process, connection, own=own)
+        if hostname is None or pid is None:
+            raise ProtocolError("Stack: no argument that says of which process")
+        return self._node.stacks.of_pid(hostname, pid, connection)
+
+    def _found(self, found: tuple[Found, ...]) -> dict[str, Any]:
+        self._asking -= 1
+        return {"payload": encode_found(found)}
+
     # What they share.
+
+    def _way_to_ask(self, tells: bool | None) -> Inquiry | str:
+        """How a process is asked where it is that says whether it tells, or why not."""
+        if tells is None:
+            return TOO_OLD
+        return Inquiry(self._node.clock, self._ask) if tells else FORBIDDEN
+
+    def _ask(self, number: int | None) -> Deferred[Told]:
+        """Ask the process where it is; what is no answer ends the link."""
+        asked: Deferred[Any] = self.callRemote(commands.Stack, connection=number)
+        asked.addCallback(lambda answer: decode_told(answer["payload"]))
+        return asked.addErrback(self._unclear)
+
+    def _unclear(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, ProtocolError):
+            self._drop(failure.value)
+        return failure
 
     def _compare(self, identity: Identity) -> None:
         """Note it if the pid that a process said is not its own; that is no refusal.

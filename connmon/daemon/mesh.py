@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from connmon.config import Service
@@ -18,6 +19,7 @@ from connmon.daemon.oddities import PASSING_SECONDS, Oddities
 from connmon.daemon.peering import PassedOn
 from connmon.daemon.peers import Peer, Self
 from connmon.daemon.roster import Roster
+from connmon.daemon.stacks import Unreached
 from connmon.daemon.tellers import Incoming, Teller, Tellers
 from connmon.errors import ProtocolError
 from connmon.model.board import Board
@@ -32,6 +34,7 @@ from connmon.model.exchange import (
 )
 from connmon.model.journal import INFO, WARN, Journal, Remark, Severity
 from connmon.model.records import Home, Record
+from connmon.model.stacks import Found
 from connmon.views.fleet import Cluster
 from connmon.views.roster import UP, NodeRow
 from connmon.wire.commands import CLIENT, CONSOLE, NodeRefused
@@ -167,6 +170,15 @@ class Mesh:
         if self._peers and self.awake(self._reactor.seconds()):
             for peer in self._peers:
                 peer.changed(process, delta)
+
+    def stacks(
+        self, home: Home, process: str, number: int | None
+    ) -> Deferred[tuple[Found, ...]]:
+        """Ask another node where a process is that is linked to it."""
+        for peer in self._peers:
+            if peer.name == home.node:
+                return peer.stacks(process, number)
+        return fail(Unreached(f"is not known to {self._this.name}"))
 
     # What other nodes say, over links of theirs.
 

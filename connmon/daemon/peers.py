@@ -10,23 +10,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import TimeoutError as NoAnswer
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from connmon import __version__
 from connmon.config import Node
 from connmon.daemon import peering
+from connmon.daemon.stacks import Unreached
 from connmon.errors import ProtocolError
 from connmon.model.board import Board
 from connmon.model.exchange import Alive, Digest, SumsTold, Versions
 from connmon.model.journal import Journal
 from connmon.model.records import Home
+from connmon.model.stacks import Found
 from connmon.views.roster import REFUSED, STALE, UNREACHABLE, UP
 from connmon.wire import commands, exchange
 from connmon.wire.dialing import endpoint
 from connmon.wire.failing import in_words
 from connmon.wire.link import refusal
+from connmon.wire.stacks import decode_found
 from connmon.wire.traffic import CountedLink, Traffic
 from connmon.wire.without_tls import amp
 
@@ -116,6 +120,7 @@ class Peer:
         self._board = this.board
         self._journal = this.journal
         self._told = told
+        self._tells_stacks = False
         self._link: PeerLink | None = None
         self._connecting: Deferred[Any] | None = None
         self._timer: Any = None
@@ -147,6 +152,33 @@ class Peer:
         self.rule.changed(process, delta)
         if self.rule.up:
             self._look_again()
+
+    def stacks(self, process: str, number: int | None) -> Deferred[tuple[Found, ...]]:
+        """Ask where holders of connections of a process are that is linked to it.
+
+        Fails with ``Unreached``.
+        """
+        link = self._link
+        if link is None or not self.rule.up:
+            return fail(Unreached(f"is not linked to {self._board.home.node}"))
+        if not self._tells_stacks:
+            return fail(Unreached("is of an older version, which tells no stacks"))
+        asked: Deferred[Any] = link.callRemote(
+            commands.Stack, process=process, connection=number
+        )
+        asked.addTimeout(commands.RELAY_SECONDS, self._reactor)
+        asked.addCallback(lambda answer: decode_found(answer["payload"]))
+        return asked.addErrback(self._untold, link)
+
+    def _untold(self, failure: Failure, link: PeerLink) -> Failure:
+        """It did not answer, or not by what we understand."""
+        if failure.check(NoAnswer):
+            seconds = f"{commands.RELAY_SECONDS:g} seconds"
+            return Failure(Unreached(f"does not answer within {seconds}"))
+        if type(failure.value) is ProtocolError:
+            link.reason = link.reason or in_words(failure)
+            link.hang_up()
+        return Failure(Unreached(f"cannot be asked: {in_words(failure)}"))
 
     def traffic(self) -> Traffic:
         """All that passed over links to it."""
@@ -210,6 +242,7 @@ class Peer:
         link.greeted()
         self.version = answer["software"]
         self.incarnation = answer["incarnation"]
+        self._tells_stacks = bool(answer.get("stacks"))
         refusal = self._told.welcomed(self, answer)
         if refusal:
             self._refuse(refusal, link)

@@ -20,6 +20,7 @@ from connmon.daemon.feeds import Feeds
 from connmon.daemon.intake import Node, NodeFactory
 from connmon.daemon.listening import Listener, bind_all
 from connmon.daemon.mesh import Mesh, settings_of
+from connmon.daemon.stacks import Stacks
 from connmon.daemon.unixport import UnixPort
 from connmon.errors import ConfigError
 from connmon.model.board import Board
@@ -121,6 +122,7 @@ def join(reactor: Any, service: config.Service, name: str, incarnation: str) -> 
         feeds=Feeds(reactor, made),
         mesh=mesh,
         chronicle=chronicle,
+        stacks=Stacks(reactor, board, service.stacks, mesh.stacks),
         settings=settings_of(service),
         clock=reactor,
     )

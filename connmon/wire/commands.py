@@ -12,6 +12,8 @@ The conversation::
     node  -> console   Feed        after Subscribe, one unanswered at most
     peer     -> node   Alive, Digest, Versions, Records, Deltas, Sums, Remarks
                                    after Hello, any number, in any order
+    console, peer -> node, and node -> client
+                       Stack       only if the other side said that it knows it
 
 Peers. Each node opens a link to each other one, and tells it over that link what it
 has; it is told over the other's. It sends ``Alive`` every second, and ``Digest`` every
@@ -68,6 +70,12 @@ ANSWER_SECONDS = 4.0
 HEARTBEAT_SECONDS = 30.0
 SILENCE_SECONDS = 75.0
 PEER_SILENCE_SECONDS = 4.0
+
+STACK_SECONDS = 2.0
+"""How long a node waits for a process to say where it is."""
+
+RELAY_SECONDS = 3.0
+"""How long one waits for another node, which asks a process."""
 
 #: Characters of a host, program, service or node name; the sender cuts longer ones.
 NAME_LIMIT = 255
@@ -164,6 +172,9 @@ class Hello(Command):
     ``settings``: the nodes they were configured with, a line each (name and address) in
     the order of the names, and at last ``stale_after SECONDS``; whoever has others
     remarks on it.
+
+    ``stacks`` tells consoles and peers that the node knows ``Stack``; what is not said
+    is false.
     """
 
     arguments: ClassVar[Any] = [
@@ -183,6 +194,7 @@ class Hello(Command):
         (b"incarnation", Text(NAME_LIMIT)),
         (b"software", Text(TEXT_LIMIT)),
         (b"settings", Text(LIST_LIMIT, optional=True)),
+        (b"stacks", amp.Boolean(optional=True)),
     ]
     fatalErrors: ClassVar[Any] = {
         VersionRefused: b"VERSION",
@@ -198,7 +210,8 @@ class Register(Command):
     ``process`` is the process's random token. A process numbers its registrations
     upwards, over all nodes: one that is not newer than what the node knows is answered
     by ``Superseded``, and the link is closed. ``interval`` is how many seconds to leave
-    between two reports; a busy node answers with more.
+    between two reports; a busy node answers with more. ``stacks`` says whether it may
+    be asked by ``Stack``; a client that knows no such question says nothing.
     """
 
     arguments: ClassVar[Any] = [
@@ -207,6 +220,7 @@ class Register(Command):
         (b"program", Text(NAME_LIMIT)),
         (b"pid", Count()),
         (b"registration", Count()),
+        (b"stacks", amp.Boolean(optional=True)),
     ]
     response: ClassVar[Any] = [(b"interval", Seconds())]
     fatalErrors: ClassVar[Any] = {Superseded: b"SUPERSEDED"}
@@ -316,3 +330,23 @@ class Remarks(Command):
 
     arguments: ClassVar[Any] = [(b"payload", Payload())]
     response: ClassVar[Any] = []
+
+
+class Stack(Command):
+    """A question: where is whoever has a connection of this process now.
+
+    A console asks for the process by its token, or by ``hostname`` and ``pid``, which
+    several may share; a peer by its token. ``connection`` is the number of one of its
+    connections; without it all that are out are meant. The node asks the process, or
+    the one node that it is linked to; the answer is ``found`` of
+    ``connmon.wire.stacks``. A client is asked for ``connection`` only, one question at
+    a time, and answers ``told``.
+    """
+
+    arguments: ClassVar[Any] = [
+        (b"process", Text(PROCESS_LIMIT, optional=True)),
+        (b"hostname", Text(NAME_LIMIT, optional=True)),
+        (b"pid", Count(optional=True)),
+        (b"connection", Count(optional=True)),
+    ]
+    response: ClassVar[Any] = [(b"payload", Payload())]

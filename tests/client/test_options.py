@@ -160,6 +160,41 @@ class SwitchTests(SynchronousTestCase):
             self.assertIn("expected on or off, once", str(caught.exception))
 
 
+class StacksTests(SynchronousTestCase):
+    """Whether a node may ask where holders are."""
+
+    OFF = TEXT.replace("name: default", "name: default\nconnmon_stacks: off")
+
+    def chosen(self, *sources: Source) -> bool:
+        """What these come to, with a configuration that says no."""
+        found = options.choose(
+            sources, lambda path: config.parse(self.OFF, "off"), lambda: "a.py"
+        )
+        return found.stacks
+
+    def test_unless_it_is_forbidden(self) -> None:
+        """It may."""
+        for source, told in (
+            (Source({}), True),
+            (Source({"stacks": "off"}), False),
+            (Source({"stacks": False}), False),
+            (Source({"stacks": "on"}), True),
+            (environment(stacks="off"), False),
+        ):
+            self.assertEqual(told, chosen(source).stacks)
+
+    def test_in_the_configuration(self) -> None:
+        """It goes after all else, and is of that service; with an address none is."""
+        for sources, told in (
+            ((), False),
+            ((environment(stacks="on"),), True),
+            ((Source({"stacks": "on"}), environment(stacks="off")), True),
+            ((Source({"service": "billing"}),), True),
+            ((Source({"addr": "here"}),), True),
+        ):
+            self.assertEqual(told, self.chosen(*sources))
+
+
 class TraceTests(SynchronousTestCase):
     """Which checkouts are traced."""
 

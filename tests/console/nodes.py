@@ -108,6 +108,9 @@ class NodeEnd(Link):
         #: Why it does not understand what is asked of it, or of it only that number.
         self.puzzled = ""
         self.puzzle: int | None = None
+        #: What it answers who asks for stacks; nobody may if it is too old for that.
+        self.stacks: bytes | None = None
+        self.late: list[Deferred[Any]] = []
         self.heard: list[tuple[Any, ...]] = []
         self.ended = False
 
@@ -132,6 +135,7 @@ class NodeEnd(Link):
             "node": "node1",
             "incarnation": "inc",
             "software": "test",
+            "stacks": None if self.stacks is None else True,
         }
 
     @commands.Subscribe.responder
@@ -142,6 +146,15 @@ class NodeEnd(Link):
         if self.puzzled and self.puzzle in (None, number):
             raise QueryError(self.puzzled)
         return {}
+
+    @commands.Stack.responder
+    def stack(self, **whose: object) -> Any:
+        """Remember who is asked for, and answer, or later if that is ``b""``."""
+        self.heard.append(("Stack", *whose.values()))
+        if self.stacks:
+            return {"payload": self.stacks}
+        self.late.append(Deferred())
+        return self.late[-1]
 
 
 class Met:

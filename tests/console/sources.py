@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from connmon.console.ansi import Painter
+from connmon.console.holders import Whose
 from connmon.console.text import Line
 from connmon.views.answer import answer
 from connmon.views.frame import Frame, Gauge, Head, Row
@@ -100,6 +102,8 @@ class FakeSource:
         self.frames = dict(FRAMES)
         self.asked: list[Question] = []
         self.started = self.stopped = 0
+        #: Whose stacks were asked for, each with the answer that the test gives.
+        self.stacked: list[tuple[Whose, Deferred[Any]]] = []
 
     def have(self, rows: Sequence[Row], view: str = PROGRAMS) -> None:
         """Have these rows of a view."""
@@ -110,6 +114,11 @@ class FakeSource:
         (query,) = queries
         self.asked.append(Question(query, interval))
         return len(self.asked)
+
+    def stacks(self, whose: Whose) -> Deferred[Any]:
+        """Remember whose stacks are wanted; the test answers."""
+        self.stacked.append((whose, Deferred()))
+        return self.stacked[-1][1]
 
     def start(self) -> None:
         """Count."""

@@ -38,7 +38,7 @@ ROOT = Path(__file__).absolute().parents[2]
 
 FLEET = Fleet(Board("default", "node1"))
 
-OTHER_COMMANDS = ("demo", "listen", "timeouts", "who")
+OTHER_COMMANDS = ("demo", "listen", "timeouts", "who", "stack")
 
 OF_OTHERS = {"--seconds", "--addr"}
 """Options of other commands that these documents may name."""

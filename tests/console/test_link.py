@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.config import Address, AnyAddress, UnixAddress
+from connmon.console.holders import Whose
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
 from connmon.views.frame import Frame, Head
@@ -23,8 +24,10 @@ from connmon.views.schema import HOSTS, NODES, PROGRAMS
 from connmon.wire import commands
 from connmon.wire.fields import pack
 from connmon.wire.frames import feed_fields
+from connmon.wire.stacks import encode_found
 from tests.console.frames import FRAMES, a_frame, a_program
 from tests.console.nodes import Asked, Eye, Met, Resolver
+from tests.console.test_holders import FOUND
 
 QUERY = Query(PROGRAMS, limit=3)
 OTHER = Query(NODES)
@@ -575,6 +578,86 @@ class AskingTests(LiveTestCase):
         uplink.stop()
         met.flush()
         self.assertEqual([], self.eye.told)
+
+
+class StackTests(LiveTestCase):
+    """What is asked once, besides."""
+
+    WHOSE = Whose("3fa2", connection=7)
+
+    def ask(self, uplink: Uplink) -> list[Any]:
+        """What is heard."""
+        heard: list[Any] = []
+        asked = uplink.stacks(self.WHOSE)
+        asked.addErrback(Failure.getErrorMessage).addCallback(heard.append)
+        return heard
+
+    def linked(self, stacks: bytes | None) -> tuple[Uplink, Met]:
+        """An uplink to a node that answers so."""
+        uplink = self.start(ADDRESSES[0])
+        met = self.meet(stacks=stacks)
+        met.feed(a_feed())
+        return uplink, met
+
+    def test_answered(self) -> None:
+        """The node is asked for what is wanted, and frames go on."""
+        uplink, met = self.linked(encode_found([FOUND]))
+        heard = self.ask(uplink)
+        met.flush()
+        self.assertEqual([(FOUND,)], heard)
+        self.assertEqual(("Stack", "3fa2", None, None, 7), met.node.heard[-1])
+        met.feed(a_feed(), number=1)
+        self.assertEqual(2, len(self.eye.seen))
+
+    def test_nobody_there(self) -> None:
+        """That is said at once."""
+        uplink = self.start(ADDRESSES[0])
+        self.assertEqual(["no node is linked just now"], self.ask(uplink))
+        self.unreachable()
+
+    def test_an_older_node(self) -> None:
+        """It is not asked, for it would end the link."""
+        uplink, met = self.linked(None)
+        [why] = self.ask(uplink)
+        self.assertIn("older version", why)
+        met.flush()
+        self.assertFalse(met.node.ended)
+
+    def test_no_answer(self) -> None:
+        """It is given up, and the link goes on; a late answer is of no use."""
+        uplink, met = self.linked(b"")
+        heard = self.ask(uplink)
+        met.flush()
+        for _ in range(4):
+            met.feed(a_feed(), number=1)
+            self.reactor.advance(1)
+        self.assertEqual(
+            ["10.0.0.1:5800 does not tell: no answer within 4 seconds"], heard
+        )
+        met.node.late[0].callback({"payload": encode_found([])})
+        met.flush()
+        self.assertFalse(met.node.ended)
+
+    def test_rubbish(self) -> None:
+        """It is a loss."""
+        uplink, met = self.linked(b"\xc1")
+        heard = self.ask(uplink)
+        met.flush()
+        self.assertIn("it broke the protocol: a payload", heard[0])
+        self.assertIn("it broke the protocol: a payload", self.eye.told[0])
+
+    def test_a_link_that_is_lost(self) -> None:
+        """So is the question."""
+        uplink, met = self.linked(b"")
+        heard = self.ask(uplink)
+        met.hang_up()
+        self.assertEqual(["10.0.0.1:5800 does not tell: it closed the link"], heard)
+
+    def test_stopped(self) -> None:
+        """Nobody is asked any more."""
+        uplink, _ = self.linked(b"")
+        uplink.stop()
+        self.assertEqual(["no node is linked just now"], self.ask(uplink))
 
 
 class EndTests(LiveTestCase):

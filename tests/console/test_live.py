@@ -18,6 +18,7 @@ from connmon.config import Address
 from connmon.console import clock, live, snapshot
 from connmon.console.asking import PAUSED_ROWS
 from connmon.console.choices import Choices
+from connmon.console.holders import NoStacks, Whose
 from connmon.console.interest import SETTLE_SECONDS
 from connmon.console.keys import SECTIONS, Action
 from connmon.console.link import Failed
@@ -29,6 +30,8 @@ from connmon.console.player import Player
 from connmon.console.source import Replayed
 from connmon.console.tape import Recorder, Recording
 from connmon.console.text import UNICODE
+from connmon.model.records import Identity
+from connmon.model.stacks import Found, Stack, Told
 from connmon.views.frame import Frame
 from connmon.views.query import Query
 from connmon.views.recorded import WHOLE
@@ -936,6 +939,86 @@ class Walk:
             live.noted("the recording ends\n")
 
 
+class StackTests(LiveTestCase):
+    """Where the holder of a connection is now."""
+
+    FOUND = Found(
+        Identity("3fa2", "ctl1", "api", 7),
+        "node1",
+        Told(1, (Stack(1, 2.0, "worker", frames=("a.py:1 f", "b.py:2 \x1b[31mg")),)),
+    )
+
+    def setUp(self) -> None:
+        """The connections, with the cursor on the first."""
+        super().setUp()
+        self.press("8")
+        self.feed()
+        self.press("s")
+        self.whose, self.answer = self.source.stacked[0]
+
+    def test_asked_once(self) -> None:
+        """It is asked when the key is pressed, and no frame asks again."""
+        frame = self.source.frames[CONNECTIONS]
+        row = dict(zip(frame.fields, frame.rows[0], strict=True))
+        process, connection = row["process"], row["connection"]
+        self.assertEqual(Whose(process=process, connection=connection), self.whose)
+        self.assertIn("asking the process", self.terminal.text)
+        self.feed()
+        self.clock.advance(5)
+        self.press("s", "s")
+        self.assertEqual(1, len(self.source.stacked))
+
+    def test_the_answer(self) -> None:
+        """Is drawn when it comes, harmless, with the time; and stays when left."""
+        self.answer.callback((self.FOUND,))
+        at = clock.told(NOW, clock.TIME)
+        for text in (f"at {at}", "ctl1 api[7]", "a.py:1 f", "b.py:2 ?[31mg", "STACK"):
+            self.assertIn(text, self.terminal.text)
+        self.feed()
+        self.assertIn("a.py:1 f", self.terminal.text)
+        self.press("Esc")
+        self.assertNotIn("a.py:1 f", self.terminal.text)
+
+    def test_again(self) -> None:
+        """The last answer stays until there is another."""
+        self.answer.callback((self.FOUND,))
+        self.press("s")
+        self.assertIn("a.py:1 f", self.terminal.text)
+        self.source.stacked[1][1].callback(())
+        self.assertNotIn("a.py:1 f", self.terminal.text)
+        self.assertIn(f"no process {self.whose.process} is known", self.terminal.text)
+
+    def test_of_another(self) -> None:
+        """An answer for what is not looked at any more is not shown."""
+        self.press("Esc", "Down", "s")
+        self.assertEqual(2, len(self.source.stacked))
+        self.answer.callback((self.FOUND,))
+        self.assertIn("asking the process", self.terminal.text)
+
+    def test_no_answer(self) -> None:
+        """Why is said, and one may ask again."""
+        self.answer.errback(NoStacks("no node is linked just now"))
+        self.assertIn("no node is linked just now", self.terminal.text)
+        self.press("s")
+        self.assertEqual(2, len(self.source.stacked))
+
+    def test_after_the_end(self) -> None:
+        """Nothing is drawn any more."""
+        drawn = self.terminal.text
+        self.live.stop()
+        self.answer.callback((self.FOUND,))
+        self.assertEqual(drawn, self.terminal.text)
+
+    def test_what_is_too_wide(self) -> None:
+        """Of a line of code the end is seen, for it tells most."""
+        self.terminal.size = (40, 24)
+        long = "deep/" * 20 + "orders.py:88 create"
+        stack = Stack(1, 2.0, "worker", frames=(long,))
+        self.answer.callback((self.FOUND._replace(told=Told(1, (stack,))),))
+        self.assertIn("       …", self.terminal.text)
+        self.assertIn("orders.py:88 create", self.terminal.text)
+
+
 class WalkTests(LiveTestCase):
     """Whatever is done and happens, the screen is drawn, and fits."""
 
@@ -996,6 +1079,11 @@ class ReplayTests(LiveTestCase):
             self.shows(number)
             self.assertTrue(self.terminal.drawn[0].endswith("REPLAY"))
             self.clock.advance(1.0)
+
+    def test_stacks(self) -> None:
+        """It has none, and that is said."""
+        self.press("8", "s")
+        self.assertEqual("a recording has no stacks", self.notice())
 
     def test_pause(self) -> None:
         """It stays, and goes on from there."""

@@ -597,3 +597,60 @@ class TextTests(SynchronousTestCase):
                 if action(key) not in moving:
                     screen = Screen(mode=mode, scroll=3)
                     self.assertEqual(Screen(), after(screen, key), key)
+
+
+class StackTests(SynchronousTestCase):
+    """Where the holder of the connection under the cursor is."""
+
+    def seeing(self, view: str = CONNECTIONS, **values: Any) -> tuple[Screen, Sight]:
+        """A screen with one connection."""
+        values = {"process": "3fa2", "connection": 7, **values}
+        sight = seeing(a_frame(view, [a_row(view, **values)]))
+        return Screen((Place(view),)), sight
+
+    def test_it_is_asked_for(self) -> None:
+        """By the process's token and the connection's number."""
+        for view in (CONNECTIONS, CHECKOUTS):
+            for values in ({"state": "out"}, {}):
+                screen, sight = self.seeing(view, **values)
+                found, effect = pressed(screen, "s", sight=sight)
+                shown = replace(screen, mode=Mode.STACK, held=("3fa2", 7))
+                self.assertEqual(shown, found)
+                self.assertEqual(Effect(Do.STACK, "3fa2", 7), effect)
+
+    def test_what_has_none(self) -> None:
+        """Nothing is asked, and why is said."""
+        idle, of_idle = self.seeing(state="idle")
+        screen, sight = self.seeing()
+        for where, seen, said in (
+            (Screen(), SIGHT, "stacks are of connections: 3 or 8 shows them"),
+            (idle, of_idle, "nobody has this connection now"),
+            (screen, seeing(None), "there is no connection here"),
+            (screen, seeing(a_frame(CONNECTIONS)), "there is no connection here"),
+            (screen, replace(sight, replay=True), "a recording has no stacks"),
+        ):
+            found = after(where, "s", sight=seen)
+            self.assertEqual((said, Mode.TABLE), (found.notice, found.mode))
+
+    def test_again(self) -> None:
+        """The same is asked for, whatever is under the cursor by now."""
+        screen, sight = self.seeing()
+        screen, _ = pressed(screen, "s", "Down", "Down", sight=sight)
+        self.assertEqual(2, screen.scroll)
+        found, effect = pressed(screen, "s", sight=seeing(None))
+        self.assertEqual((screen, Effect(Do.STACK, "3fa2", 7)), (found, effect))
+
+    def test_it_is_left(self) -> None:
+        """By any other key."""
+        screen, sight = self.seeing()
+        shown, _ = pressed(screen, "s", sight=sight)
+        for key in ("Esc", "q", "x", "L"):
+            self.assertEqual(Mode.TABLE, after(shown, key, sight=sight).mode)
+
+    def test_what_is_asked_for_has_what_it_needs(self) -> None:
+        """Whatever columns are shown."""
+        for view in (CONNECTIONS, CHECKOUTS):
+            for name in columns.sets(view):
+                screen = Screen((Place(view),), Choices(sets={view: name}))
+                asked = query(screen, 5).fields
+                self.assertLessEqual({"process", "connection"}, set(asked))

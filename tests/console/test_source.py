@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.config import Address
+from connmon.console.holders import Whose
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target
 from connmon.console.picture import as_line, of_line
@@ -52,6 +54,10 @@ class FakeUplink:
         self.told.append((tuple(queries), interval))
         self.number += 1
         return 100 + self.number
+
+    def stacks(self, whose: Whose) -> Deferred[Any]:
+        """Answer with whom was asked for."""
+        return succeed(whose)
 
     def start(self) -> None:
         """Remember it."""
@@ -140,6 +146,13 @@ class TapedTests(SynchronousTestCase):
     def came(self, at: float = 1.0) -> None:
         """A picture comes from the node."""
         self.taped.shown(PICTURE, 101, ORIGIN, at)
+
+    def test_stacks(self) -> None:
+        """The node is asked, and nothing of it is recorded."""
+        self.assertEqual(
+            Whose("3fa2"), self.successResultOf(self.taped.stacks(Whose("3fa2")))
+        )
+        self.assertEqual([], self.recorded())
 
     def recorded(self) -> list[float]:
         """When the pictures were taken that are in the file."""
@@ -266,6 +279,11 @@ class ReplayedTests(SynchronousTestCase):
             self.clock, self.recording, self.replayed.played, lambda: None
         )
         self.replayed.join(self.player)
+
+    def test_stacks(self) -> None:
+        """There are none."""
+        failure = self.failureResultOf(self.replayed.stacks(Whose("3fa2")))
+        self.assertEqual("a recording has no stacks", failure.getErrorMessage())
 
     def test_it_plays(self) -> None:
         """What was asked is answered from each picture in turn."""

@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.config import Address
 from connmon.console import sought
+from connmon.console.holders import Whose
 from connmon.console.text import ASCII
 from connmon.console.who import (
     MOST,
@@ -90,6 +92,10 @@ class Node:
         """Remember the question; its number."""
         self.asked.append(queries)
         return len(self.asked)
+
+    def stacks(self, whose: Whose) -> Deferred[Any]:
+        """Nobody asks for them."""
+        raise NotImplementedError
 
     def start(self) -> None:
         """Nothing happens by itself."""

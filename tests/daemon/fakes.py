@@ -137,10 +137,17 @@ class Talk:
     """One link to a node, both ends of it in memory."""
 
     def __init__(
-        self, node: Node, clock: Clock, host: str, port: int, pid: int | None = None
+        self,
+        node: Node,
+        clock: Clock,
+        host: str,
+        port: int,
+        pid: int | None = None,
+        *,
+        caller: Caller | None = None,
     ) -> None:
         """Connect from ``host`` and ``port``, or as process ``pid`` of the node's."""
-        self.caller = Caller()
+        self.caller = caller or Caller()
         self.end: NodeLink = NodeFactory(node).buildProtocol(None)
         peer = IPv4Address("TCP", host, port)
         self.pump = connect(

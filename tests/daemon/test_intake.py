@@ -102,6 +102,7 @@ class GreetingTests(NodeTestCase):
                 "incarnation": "inc",
                 "software": __version__,
                 "settings": None,
+                "stacks": None,
             },
             self.talk().hello(),
         )

@@ -263,7 +263,10 @@ class RunningTests(WithFiles):
         self.started("-s", "two", "-n", "b", "-H", "127.0.0.1:0")
         (port,) = self.reactor.ports
         where = config.Address(*port.place)
-        warning = 'line 5: unknown key "odd", expected name, nodes or stale_after'
+        warning = (
+            'line 5: unknown key "odd", expected name, nodes, stale_after or '
+            "connmon_stacks"
+        )
         self.assertEqual(
             [f"{self.path}: [connmon_service_one] {warning}"], self.logged()
         )

@@ -8,13 +8,15 @@ SQLite and, by PyMySQL, on MariaDB; it forks; and it is no slower in its turns.
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 
 from tests.hosts.needed import require
 from tests.hosts.pairs import Pair, PairTestCase, after, least_difference
 from tests.hosts.programs import WARNINGS
 from tests.whole import servers
-from tests.whole.fleet import WITHIN, Console, Node
+from tests.whole.fleet import BIN, WITHIN, Console, Node, ran
 from tests.whole.servers import eventually, free_port
 
 PATCH = {
@@ -162,6 +164,36 @@ class GreenTestCase(PairTestCase):
         program.open("end")
         self.ends_well(program)
         self.linked_once(program.pid, child)
+
+    def stacks(self) -> None:
+        """Each greenlet is seen where it gave way, in the function that holds."""
+        script = (
+            f"{BEGIN}\n"
+            "go, holding = threading.Event(), []\n"
+            "def hold_the_line():\n"
+            "    with engine.connect():\n"
+            "        holding.append(1)\n"
+            "        go.wait()\n"
+            "begun = [threading.Thread(target=hold_the_line) for _ in range(3)]\n"
+            "for each in begun:\n"
+            "    each.start()\n"
+            "wait_for(lambda: len(holding) == 3)\n"
+            "gate('end')\n"
+            "go.set()\n"
+            "for each in begun:\n"
+            "    each.join()\n"
+        )
+        program = self.start(script, **self.patched)
+        self.shows(nproc=1, conn=3, ckout=3)
+        whose = f"{os.uname().nodename}:{program.pid}"
+        command = (BIN / "connmon", "stack", "-H", self.node.address, whose, "--json")
+        told = [json.loads(line)["stack"] for line in ran(*command).stdout.splitlines()]
+        self.assertEqual(3, len(told))
+        for each in told:
+            self.assertIn("hold_the_line", " ".join(each))
+            self.assertNotIn("wait_for", " ".join(each))
+        program.open("end")
+        self.ends_well(program)
 
     def log(self) -> None:
         """A log whose handler has the hub run others, with its lock held.
@@ -319,6 +351,10 @@ class GeventTests(GreenTestCase):
         """The fork is gevent's own, which looks after its hub; ours is our thread."""
         self.fork()
 
+    def test_stacks(self) -> None:
+        """Greenlets are seen where they are."""
+        self.stacks()
+
     def test_log(self) -> None:
         """Our thread stays out of a lock that is green."""
         self.log()
@@ -356,6 +392,10 @@ class EventletTests(GreenTestCase):
     def test_fork(self) -> None:
         """The child has a thread of its own."""
         self.fork()
+
+    def test_stacks(self) -> None:
+        """Greenlets are seen where they are."""
+        self.stacks()
 
     def test_log(self) -> None:
         """Our thread stays out of a lock that would hang the program with it."""

@@ -203,7 +203,10 @@ class ForegroundChecks(MistakeChecks):
         """The only node need not be named; a warning about the config is logged."""
         port = free_port()
         node = self.daemon("-c", self.config(service("default", port), "colour: red\n"))
-        warning = 'line 5: unknown key "colour", expected name, nodes or stale_after'
+        warning = (
+            'line 5: unknown key "colour", expected name, nodes, stale_after or '
+            "connmon_stacks"
+        )
         self.assertIn(warning, "\n".join(node.log.seen))
         self.assertEqual("node1", self.frame("-H", f"127.0.0.1:{port}")["node"])
 

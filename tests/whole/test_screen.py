@@ -76,6 +76,18 @@ class ScreenTestCase(SynchronousTestCase):
 class ViewTests(ScreenTestCase):
     """What is shown."""
 
+    def test_where_a_holder_is(self) -> None:
+        """``s`` asks the process, and again; ``Esc`` leads back to the connection."""
+        window = self.window("--view", "checkouts")
+        window.shows("till", "MainThread")
+        for _ in range(2):
+            window.type(b"s")
+            window.shows("STACK", "till[", "checked out at", "call last:", "<module>")
+        window.type(b"\x1b")
+        window.until(lambda: "STACK" not in window.text)
+        window.shows("till", "MainThread")
+        self.quit(window)
+
     def test_drilling_down(self) -> None:
         """From the program to its process, its pool, its connection, and back."""
         window = self.window()
