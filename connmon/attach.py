@@ -41,6 +41,7 @@ Options:
   --program NAME     what to call the program; its own name
   --trace WHICH      note the line of each checkout: on, slow (those that wait), off
   --slow SECONDS     tell of each checkout that lasts longer; 30, or off
+  --limit read       ask each database server once for its max_connections; off
 {switches}
   -h, --help         show this
 
@@ -61,6 +62,7 @@ class Attach(ModuleType):
         program: str | None = None,
         trace: str | bool | None = None,
         slow: float | str | None = None,
+        limit: str | None = None,
         transactions: bool | None = None,
         stacks: str | bool | None = None,
     ) -> None:
@@ -79,6 +81,7 @@ class Attach(ModuleType):
             "program": program,
             "trace": trace,
             "slow": slow,
+            "limit": limit,
             "transactions": transactions,
             "stacks": stacks,
         }

@@ -15,6 +15,7 @@ COMMANDS = {
     "stack": "connmon.console.stack",
     "check": "connmon.console.check",
     "run": "connmon.run.main",
+    "advice": "connmon.console.advice",
 }
 """The module of each, whose ``main`` takes arguments and the program's name."""
 

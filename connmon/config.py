@@ -23,6 +23,13 @@ The format is INI-like, one section for each service::
 * ``stale_after`` is how many seconds a node that nobody hears goes on being counted as
   it was last known: 120 when left out, 60 at least, with decimals if need be. Every
   node of a service is given the same.
+* ``databases`` holds one database server on each line, for the nodes alone::
+
+      databases:
+          db1:3306 max_connections=255 reserved=3
+
+  How many connections it takes, and how many of these it keeps from applications: none
+  when left out. Without a port it is whatever port of that host is not given another.
 * ``connmon_stacks`` is on or off: whether processes of the service, and its nodes, tell
   where the holders of connections are. On when left out.
 * A name is printable text without whitespace. One that begins with a comment's sign,
@@ -36,7 +43,7 @@ The standard library's configparser is not used: it knows no line numbers.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connmon.address import (
     DEFAULT_PORT,
@@ -68,6 +75,7 @@ __all__ = [
     "Address",
     "AnyAddress",
     "Config",
+    "Database",
     "Node",
     "Service",
     "UnixAddress",
@@ -100,11 +108,13 @@ _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _OPTION_KEY = re.compile(r"(?:^|(?<= ))(\w+) ?= ?")
 _NAMELESS_NODE = re.compile(r"(hostname|bind)\s*=", re.IGNORECASE)
 _INDENTED_KEY = re.compile(
-    r"(name|nodes|stale_after|connmon_stacks)\s*[:=]", re.IGNORECASE
+    r"(name|nodes|stale_after|databases|connmon_stacks)\s*[:=]", re.IGNORECASE
 )
 _SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
     ("0", "false", "no", "off"), False
 )
+DATABASE_FORM = "HOST[:PORT] max_connections=NUMBER [reserved=NUMBER]"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 # -- values ---------------------------------------------------------------------------
@@ -120,17 +130,36 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """A database server, ``HOST:PORT`` or any port of ``HOST``, and what it takes.
+
+    Of ``max_connections`` so many are ``reserved``: no application gets them.
+    """
+
+    server: str
+    max_connections: int
+    reserved: int = 0
+
+    @property
+    def limit(self) -> int:
+        """How many connections applications can have at once."""
+        return self.max_connections - self.reserved
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """The nodes that share their events under one name; never without a node.
 
     ``stale_after`` is how many seconds a node that nobody hears goes on being counted,
     ``stacks`` whether it is told where the holders of connections are.
+    ``databases`` are the servers whose limits are known.
     """
 
     name: str
     nodes: tuple[Node, ...]
     stale_after: float = DEFAULT_STALE_AFTER
     stacks: bool = True
+    databases: tuple[Database, ...] = ()
 
     def node(self, name: str | None) -> Node:
         """The node of that name; ``None`` means the only one there is."""
@@ -245,8 +274,13 @@ def _service(section: Section, warnings: list[str]) -> Service:
     """The service a section describes; what is odd about it goes to ``warnings``."""
     name = _service_name(_required(section, "name", "NAME"), warnings)
     entry = _required(section, "nodes", f"one {NODE_FORM} on each indented line")
-    nodes = _nodes(entry, warnings)
-    return Service(name, nodes, _stale_after(section), _stacks(section))
+    return Service(
+        name,
+        _nodes(entry, warnings),
+        _stale_after(section),
+        _stacks(section),
+        _databases(section),
+    )
 
 
 def _required(section: Section, key: str, form: str) -> Entry:
@@ -410,6 +444,57 @@ def _node_options(name: str, words: list[str], place: Place) -> dict[str, list[s
             "and one node on each line"
         )
     return options
+
+
+def _databases(section: Section) -> tuple[Database, ...]:
+    """The database servers of a service, in the file's order; none if not given."""
+    entry = _given(section, "databases", f"one {DATABASE_FORM} on each indented line")
+    if entry is None:
+        return ()
+    databases: list[Database] = []
+    seen: dict[str, int] = {}
+    for line in entry.lines:
+        database = _database(line.text, entry.at(line))
+        if database.server in seen:
+            raise entry.at(line).error(
+                f"{quoted(database.server)} was given on line "
+                f"{seen[database.server]} already, expected each server once"
+            )
+        seen[database.server] = line.number
+        databases.append(database)
+    return tuple(databases)
+
+
+def _database(text: str, place: Place) -> Database:
+    """The database server one line describes."""
+    server, *words = _OPTION_KEY.sub(r"\1=", text).split()
+    numbers: dict[str, int] = {}
+    for word in words:
+        key, _, value = word.partition("=")
+        key = key.lower()
+        if key not in ("max_connections", "reserved") or key in numbers:
+            raise place.error(f"{quoted(word)}, expected {DATABASE_FORM}, each once")
+        if not _NUMBER.fullmatch(value):
+            raise place.error(f"{quoted(word)}, expected {key}= and a whole number")
+        numbers[key] = int(value)
+    if "max_connections" not in numbers:
+        raise place.error(f"{quoted(text)}, expected {DATABASE_FORM}")
+    database = Database(_server(server, place), **numbers)
+    if database.limit < 1:
+        raise place.error(
+            f"{quoted(text)} leaves no connection to applications, "
+            "expected max_connections to be more than reserved"
+        )
+    return database
+
+
+def _server(text: str, place: Place) -> str:
+    """A server's address as the pools' names have it, the port if it was given."""
+    address = _address(text, 0, place)
+    if isinstance(address, UnixAddress):
+        raise place.error(f"{quoted(text)}, expected {DATABASE_FORM}")
+    found = str(replace(address, host=address.host.lower()))
+    return found if address.port else found.removesuffix(":0")
 
 
 def _address(text: str, default_port: int, place: Place) -> AnyAddress:

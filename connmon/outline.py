@@ -15,9 +15,8 @@ from connmon.wording import printable, quoted, shown
 
 _PREFIX = "connmon_service_"
 _HEADER_FORM = f"[{_PREFIX}NAME]"
-_KEYS = ("name", "nodes", "stale_after", "connmon_stacks")
-_KEYS_LIST = "name, nodes, stale_after or connmon_stacks"
-_KEYS_FORM = "name:, nodes:, stale_after: or connmon_stacks:"
+_KEYS = ("name", "nodes", "stale_after", "databases", "connmon_stacks")
+_KEYS_FORM = "name:, nodes:, stale_after:, databases: or connmon_stacks:"
 NODE_FORM = "NODE hostname=ADDRESS [bind=ADDRESS]..., each HOST[:PORT] or unix:/PATH"
 HOSTNAME_OPTION = re.compile(r"(^|\s)hostname\s*=", re.IGNORECASE)
 
@@ -183,7 +182,8 @@ class Outline:
             )
         if key not in _KEYS:
             place = replace(entry.place, key="")
-            odd = f'unknown key "{shown(key)}", expected {_KEYS_LIST}'
+            known = f"{', '.join(_KEYS[:-1])} or {_KEYS[-1]}"
+            odd = f'unknown key "{shown(key)}", expected {known}'
             self.warnings.append(place.message(odd))
         self._section.entries[key] = entry
         self._entry = entry

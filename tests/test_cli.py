@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon import __version__, cli
 from connmon.console import main
 
-COMMANDS = "listen, demo, timeouts, who, stack, check, run"
+COMMANDS = "listen, demo, timeouts, who, stack, check, run, advice"
 
 
 class CommandTests(SynchronousTestCase):

@@ -21,6 +21,7 @@ from connmon.config import (
     Address,
     AnyAddress,
     Config,
+    Database,
     Node,
     Service,
     UnixAddress,
@@ -407,7 +408,7 @@ class WarningTests(ConfigTestCase):
             (
                 (
                     'FILE: [connmon_service_default] line 5: unknown key "color", '
-                    "expected name, nodes, stale_after or connmon_stacks"
+                    "expected name, nodes, stale_after, databases or connmon_stacks"
                 ),
             ),
             config.warnings,
@@ -556,7 +557,7 @@ class MistakeTests(ConfigTestCase):
             self.assert_mistake(
                 f"[connmon_service_default]\n{line}\n",
                 self.place + f"line 2: '{line}' is no key, expected name:, nodes:, "
-                "stale_after: or connmon_stacks:",
+                "stale_after:, databases: or connmon_stacks:",
             )
 
     def test_node_not_indented(self) -> None:
@@ -1063,6 +1064,100 @@ PIECES = st.sampled_from(
         "\ufeff",
     ]
 )
+
+
+class DatabaseTests(ConfigTestCase):
+    """The key databases."""
+
+    place = "FILE: [connmon_service_default] line 3: databases: "
+
+    def text(self, *lines: str) -> str:
+        """A service with these lines for its databases."""
+        listed = "".join(f"    {each}\n" for each in lines)
+        head = "[connmon_service_default]\nname: x\ndatabases:"
+        return f"{head}{listed[3:]}nodes:\n    n hostname=h\n"
+
+    def test_servers(self) -> None:
+        """A line each, with what it takes, and what of that is reserved."""
+        config = parse(
+            self.text(
+                "DB1:3306 max_connections=255 reserved=3",
+                "db2 Max_Connections = 100  # any port",
+                "[2001:DB8::5]:5432 reserved=0 max_connections=1",
+                "[::1] max_connections=9",
+                "127.0.0.1:3307 max_connections=10",
+            ),
+            "FILE",
+        )
+        self.assertEqual((), config.warnings)
+        self.assertEqual(
+            (
+                Database("db1:3306", 255, 3),
+                Database("db2", 100),
+                Database("[2001:db8::5]:5432", 1),
+                Database("[::1]", 9),
+                Database("127.0.0.1:3307", 10),
+            ),
+            config.services[0].databases,
+        )
+        self.assertEqual(252, config.services[0].databases[0].limit)
+
+    def test_none(self) -> None:
+        """They may be left out."""
+        config = parse(one_service(" n hostname=h"), "FILE")
+        self.assertEqual((), config.services[0].databases)
+
+    def test_mistakes(self) -> None:
+        """File, section, line, key, and what was expected."""
+        form = "HOST[:PORT] max_connections=NUMBER [reserved=NUMBER]"
+        for line, expected in (
+            ("db1", f"'db1', expected {form}"),
+            ("db1 reserved=3", f"'db1 reserved=3', expected {form}"),
+            ("db1 255", f"'255', expected {form}"),
+            ("db1 max=255", f"'max=255', expected {form}"),
+            (
+                "db1 max_connections=1 max_connections=2",
+                f"'max_connections=2', expected {form}, each once",
+            ),
+            (
+                "db1 max_connections=many",
+                "'max_connections=many', expected max_connections= and a whole number",
+            ),
+            (
+                "db1 max_connections=-1",
+                "'max_connections=-1', expected max_connections= and a whole number",
+            ),
+            (
+                "db1 max_connections=0",
+                "'db1 max_connections=0' leaves no connection to applications",
+            ),
+            (
+                "db1 max_connections=3 reserved=3",
+                "'db1 max_connections=3 reserved=3' leaves no connection to",
+            ),
+            ("unix:/x max_connections=3", f"'unix:/x', expected {form}"),
+            ("db1:x max_connections=3", "bad port 'x' in 'db1:x'"),
+            ("db1:0 max_connections=3", "bad port '0' in 'db1:0'"),
+            ("::1 max_connections=3", "'::1' is an IPv6 address without brackets"),
+        ):
+            self.assert_mistake(self.text(line), self.place + expected)
+
+    def test_twice(self) -> None:
+        """A server is given once; a host and one of its ports are two."""
+        self.assert_mistake(
+            self.text("db:1 max_connections=3", "DB:1 max_connections=4"),
+            "FILE: [connmon_service_default] line 4: databases: 'db:1' was given on "
+            "line 3 already, expected each server once",
+        )
+        parse(self.text("db:1 max_connections=3", "db max_connections=4"), "FILE")
+
+    def test_nothing(self) -> None:
+        """A key must have a value."""
+        self.assert_mistake(
+            "[connmon_service_default]\nname: x\ndatabases:\n"
+            "nodes:\n    n hostname=h\n",
+            self.place + "nothing given, expected databases: one HOST[:PORT]",
+        )
 
 
 class PropertyTests(SynchronousTestCase):

@@ -120,7 +120,14 @@ def watch(engine: Engine, asked: Options | None) -> None:
             if not asked.stacks:
                 HERE.tells_stacks = False
             agent = HERE.agent(destination)
-            Watch(agent, engine, asked.transactions, asked.trace, asked.slow)
+            Watch(
+                agent,
+                engine,
+                asked.transactions,
+                asked.trace,
+                asked.slow,
+                reads_limit=asked.limit == options.LIMIT_READ,
+            )
             # The line that called ``create_engine``, or ``connmon.attach``.
             agent.ledger.engine_made(None if asked.trace == TRACE_OFF else here())
     except Exception as error:

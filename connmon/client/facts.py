@@ -13,7 +13,9 @@ from connmon.model.records import PoolFacts
 def facts_of(engine: Engine) -> PoolFacts:
     """What an engine's pool is, as far as it tells."""
     url, pool = engine.url, engine.pool
-    place = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
+    host = url.host or ""
+    host = f"[{host}]" if ":" in host else host
+    place = f"{host}:{url.port}" if url.port else host
     name = f"{url.drivername}://{place}/{url.database or ''}"
     size = getattr(pool, "size", None)
     return PoolFacts(

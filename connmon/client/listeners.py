@@ -48,6 +48,7 @@ from connmon.client.callables import (
 from connmon.client.collector import detaching, is_collecting
 from connmon.client.facts import facts_of
 from connmon.client.foreign import is_foreign
+from connmon.client.limits import limit_of
 from connmon.client.options import TRACE_OFF, TRACE_ON, TRACE_SLOW
 from connmon.client.owner import current_owner
 from connmon.client.queues import Word
@@ -83,17 +84,22 @@ class Watch:
         transactions: bool,
         trace: str = TRACE_ON,
         slow: float = inf,
+        *,
+        reads_limit: bool = False,
     ) -> None:
         """Listen from now on; to its transactions too, if asked to.
 
         ``trace`` says of which checkouts to note the application's line, ``slow`` from
-        how many seconds on they are told to last too long.
+        how many seconds on they are told to last too long, ``reads_limit`` that the
+        first connection is to ask the server for its limit.
 
         A pool that is watched already, for another engine that shares it, stays with
         the first one's watch.
         """
         self._agent = agent
         self._facts = facts_of(engine)
+        self._reads_limit = reads_limit
+        self._dialect = engine.dialect.name
         self._over = False
         self._detached: dict[int, ref[Token]] = {}
         self._trace = trace
@@ -268,8 +274,20 @@ class Watch:
             token = record.info.get(TOKEN)
             if token is None or token.handle != id(dbapi_connection):
                 self._open(dbapi_connection, record, monotonic())
+            if self._reads_limit:
+                self._reads_limit = False
+                self._ask(dbapi_connection)
         except Exception as error:
             self.broke(error)
+
+    def _ask(self, dbapi_connection: Any) -> None:
+        """Have the server tell its limit."""
+        limit = limit_of(self._facts.name, self._dialect, dbapi_connection)
+        if limit is not None:
+            self._facts = self._facts._replace(limit=limit)
+            pool = self.pool()
+            pool.facts = self._facts
+            pool.stir()
 
     def close(self, dbapi_connection: Any, record: Any) -> None:
         """A connection was closed by its pool."""

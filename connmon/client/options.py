@@ -47,6 +47,9 @@ TRACES = (TRACE_ON, TRACE_SLOW, TRACE_OFF)
 
 #: From how many seconds on a checkout is told to last too long.
 SLOW_SECONDS = 30.0
+#: Whether to ask database servers for their limit.
+LIMIT_READ = "read"
+LIMIT_OFF = "off"
 
 _LONGEST_NAME = 255
 _LONGEST_SHOWN = 200
@@ -69,8 +72,8 @@ class Options:
 
     ``service`` is empty for whichever service is found at the addresses. ``trace`` is
     one of ``TRACES``, ``slow`` the seconds from which on a checkout is told to last too
-    long, ``inf`` for never. A new on/off option is one more line here: its name works
-    in every source.
+    long, ``inf`` for never, ``limit`` is ``LIMIT_READ`` or ``LIMIT_OFF``. A new on/off
+    option is one more line here: its name works in every source.
     """
 
     service: str
@@ -78,6 +81,7 @@ class Options:
     program: str
     trace: str = TRACE_ON
     slow: float = SLOW_SECONDS
+    limit: str = LIMIT_OFF
     transactions: bool = _switch("tell of transactions")
     stacks: bool = _switch("tell who asks where holders are; =off: never", True)
 
@@ -90,7 +94,7 @@ SWITCHES: Mapping[str, str] = {
 }
 
 #: Every option, by its plain name.
-NAMES = ("addr", "service", "config", "program", "trace", "slow", *SWITCHES)
+NAMES = ("addr", "service", "config", "program", "trace", "slow", "limit", *SWITCHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,8 @@ def choose(
         name = (program or program_name)()
     trace = written["trace"].value if "trace" in written else TRACE_ON
     slow = float(written["slow"].value) if "slow" in written else SLOW_SECONDS
-    return Options(service, addresses, name, trace, slow, **switches)
+    limit = written["limit"].value if "limit" in written else LIMIT_OFF
+    return Options(service, addresses, name, trace, slow, limit, **switches)
 
 
 def unknown(source: Source) -> list[str]:
@@ -260,12 +265,22 @@ def _seconds(name: str, value: object, source: Source) -> float:
     raise _fault(name, value, source, "expected a number of seconds, 0 or off, once")
 
 
+def _limited(name: str, value: object, source: Source) -> str:
+    """Whether to read the servers' limits; what is off in other words counts too."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word == LIMIT_READ:
+        return LIMIT_READ
+    if word is False or word in OFF:
+        return LIMIT_OFF
+    raise _fault(name, value, source, "expected read or off, once")
+
+
 def _worded(name: str, value: object, source: Source, rank: int) -> _Written:
     """An option that is a text."""
-    if name == "trace":
-        return _Written(name, _traced(name, value, source), source, rank)
     if name == "slow":
         return _Written(name, str(_seconds(name, value, source)), source, rank)
+    if name in _READERS:
+        return _Written(name, _READERS[name](name, value, source), source, rank)
     if name == "config" and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value:
@@ -278,6 +293,9 @@ def _worded(name: str, value: object, source: Source, rank: int) -> _Written:
     if name == "program" and not value.isprintable():
         raise written.fault("expected printable text")
     return written
+
+
+_READERS = {"trace": _traced, "limit": _limited}
 
 
 def _is_name(value: str) -> bool:

@@ -14,6 +14,7 @@ from connmon.console.marks import LEVELS, Level, Mark, Values, number
 from connmon.console.text import UNICODE, Cut, Glyphs, Segment, Style
 from connmon.views import roster
 from connmon.views.alert import LONG_SECONDS, OK, USED, WELL
+from connmon.views.servers import NEAR
 
 SENTENCE_LIMIT = 1024
 """The most characters of a sentence that are looked at; names have fewer."""
@@ -162,6 +163,8 @@ _ALARMS = {
     "leaks": (Level.CRIT, _LEAST),
     "pool_worst": (Level.CRIT, USED),
     "pool_used": (Level.CRIT, USED),
+    "used": (Level.CRIT, NEAR),
+    "unbounded": (Level.WARN, _LEAST),
     "wait_p99_seconds": (Level.WARN, 1.0),
     "oldest_seconds": (Level.WARN, LONG_SECONDS),
     "out_seconds": (Level.WARN, LONG_SECONDS),

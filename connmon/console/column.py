@@ -82,10 +82,15 @@ _OF_NAME = {
     "address": Look.NAME,
     "bytes_received": Look.SIZE,
     "bytes_sent": Look.SIZE,
+    "advice": Look.TEXT,
     "connection": Look.NUMBER,
+    "evidence": Look.TEXT,
+    "finding": Look.TEXT,
     "kind": Look.WORD,
+    "largest_share": Look.SHARE,
     "pid": Look.NUMBER,
     "pool_size": Look.LIMIT,
+    "rule": Look.WORD,
     "server_session": Look.NUMBER,
     "severity": Look.WORD,
     "site": Look.SITE,
@@ -182,6 +187,9 @@ _OWN_FLOORS = {
     "closings": 36,
     "lag_seconds": 5,
     "text": 30,
+    "advice": 30,
+    "evidence": 30,
+    "finding": 30,
 }
 #: Of the longest state; where it is seldom, the column grows when it is there.
 _STATE_FLOORS = {
@@ -197,6 +205,8 @@ _LEAST_NAMES = {
     "pool_name": 18,
     "prognames": 14,
     "sites": 28,
+    "server": 18,
+    "largest": 18,
 }
 _LEAST_HOST = 20
 """That of a host where it is all that a row is about."""

@@ -17,6 +17,7 @@ from connmon.console.sheet import sheet
 from connmon.console.text import Glyphs
 from connmon.views.frame import Frame
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -25,6 +26,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -123,6 +126,20 @@ _SETS: dict[str, dict[str, str]] = {
         "prognames sites",
         "names": "tag ckout waiting oldest_wait_seconds hostnames prognames sites",
     },
+    SERVERS: {
+        "now": "server hostname limit worst_case unbounded conn ckout used programs "
+        "nproc largest largest_share adds",
+    },
+    SHARES: {
+        "now": "server hostname progname nproc worst_case unbounded conn ckout share "
+        "adds",
+    },
+    ADVICE: {
+        "now": "severity rule progname finding",
+        "advice": "severity rule progname pool_name advice",
+        "evidence": "severity rule progname evidence",
+        "where": "severity rule progname hostnames pool_name site",
+    },
 }
 
 #: The columns of each view by their importance; those before the bar are never left
@@ -151,6 +168,11 @@ _RANKS = {
     "hosts nproc oldest_wait_seconds tags hostnames",
     TAGS: "ckout tag | out_of waiting oldest_seconds prognames sites txn_seconds share "
     "hosts nproc oldest_wait_seconds hostnames",
+    SERVERS: "server worst_case | limit conn used unbounded adds largest nproc "
+    "largest_share programs ckout hostname",
+    SHARES: "progname worst_case | nproc server share adds conn unbounded hostname "
+    "ckout",
+    ADVICE: "rule finding | progname severity advice evidence site hostnames pool_name",
 }
 
 #: What a view needs of each row besides its columns, as far as it has these fields.

@@ -8,6 +8,7 @@ from typing import Any
 
 from connmon.console.place import Place
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -16,12 +17,18 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
+    VIEWS,
 )
 
-NEEDED = {CHECKOUTS: ("pool_id",)}
+NEEDED = {
+    CHECKOUTS: ("pool_id",),
+    ADVICE: tuple(each.name for each in VIEWS[ADVICE].fields),
+}
 """Fields of a view, besides its key and those always shown, that opening looks at."""
 
 Row = dict[str, Any]
@@ -33,7 +40,8 @@ def opened(place: Place, row: Row) -> Place | None:
     A program leads to its processes, a process to its pools, a pool to its connections;
     a host to its programs, a node to the processes that are linked to it, a checkout to
     itself among its pool's connections, an event to the processes of its program, a
-    line of the application or a tag to its checkouts.
+    line of the application or a tag to its checkouts, a database server to the programs
+    that use it, and one of these to its processes.
     """
     way = _WAYS.get(place.view)
     return None if way is None else way(place, row)
@@ -103,11 +111,19 @@ def _checkouts(name: str, none: str) -> Callable[[Place, Row], Place]:
     return way
 
 
+def _shares(place: Place, row: Row) -> Place:
+    server, host = row.get("server"), row.get("hostname")
+    scope = {"server": server, **({"hostname": host} if host else {})}
+    return _below(place, SHARES, scope, f"{server} of {host}" if host else str(server))
+
+
 _WAYS: dict[str, Callable[[Place, Row], Place | None]] = {
     HOSTS: _programs,
     PROGRAMS: _processes,
     EVENTS: _processes,
     TIMEOUTS: _processes,
+    SERVERS: _shares,
+    SHARES: _processes,
     NODES: _linked,
     PROCESSES: _pools,
     POOLS: _connections,

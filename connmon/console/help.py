@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connmon.console import columns
-from connmon.console.cells import sentence
+from connmon.console.cells import sentence, sentences
 from connmon.console.column import Column, column
-from connmon.console.line import extent
+from connmon.console.cursor import row
+from connmon.console.line import extent, folded
 from connmon.console.place import Mode
 from connmon.console.shown import Keys, Shown
 from connmon.console.text import Cut, Glyphs, Line, Segment, Style, fit, width
@@ -40,16 +41,20 @@ def panel(shown: Shown, room: int) -> list[Line]:
         return _log(shown)
     if mode is Mode.STACK:
         return _stack(shown, room)
+    if mode is Mode.WHOLE:
+        return _whole(shown, room)
     return _sorts(shown, room) if mode is Mode.SORT else []
 
 
 def title(shown: Shown, room: int) -> Line:
     """What it is, and how one leaves it."""
     arrows = shown.glyphs.arrows
+    view = shown.screen.place.view.upper()
     words = {
         Mode.HELP: f"HELP: {arrows} scroll, any other key returns",
         Mode.LOG: f"LOG: {arrows} scroll, any other key returns",
         Mode.STACK: f"STACK: s asks again, {arrows} scroll, any other key returns",
+        Mode.WHOLE: f"{view}: {arrows} scroll, any other key returns",
         Mode.SORT: f"SORT BY: {arrows} Enter, Esc returns",
     }
     said = words.get(shown.screen.mode, "")
@@ -119,6 +124,24 @@ def _ending(said: str, room: int, glyphs: Glyphs) -> str:
     if width(said) <= room:
         return said
     return indent + fit(text, room - len(indent), cut=Cut.BEGINNING, glyphs=glyphs)
+
+
+def _whole(shown: Shown, room: int) -> list[Line]:
+    """All that the row under the cursor says, each field by its heading."""
+    place, frame = shown.screen.place, shown.frame
+    values = None if frame is None else row(place, frame, 1)
+    if values is None:
+        return [((Style.QUIET, " it is not there any more"),)]
+    lines: list[Line] = []
+    for field in VIEWS[place.view].fields:
+        value = values.get(field.name)
+        several = value if isinstance(value, (list, tuple)) else (value,)
+        said = ", ".join(sentences(several, shown.glyphs))
+        heading = field.heading
+        for part in folded(said, room - _MARGIN - 2):
+            lines.append(_entry(heading, part))
+            heading = ""
+    return lines
 
 
 def _sorts(shown: Shown, room: int) -> list[Line]:

@@ -38,6 +38,9 @@ class Action(Enum):
     TIMEOUTS = auto()
     SITES = auto()
     GROUP = auto()
+    SERVERS = auto()
+    SHARES = auto()
+    ADVICE = auto()
     NEXT_VIEW = auto()
     PREVIOUS_VIEW = auto()
     TREE = auto()
@@ -125,6 +128,9 @@ SECTIONS = (
             Binding(Action.TIMEOUTS, ("9",), "timeouts"),
             Binding(Action.SITES, ("0",), "call sites"),
             Binding(Action.GROUP, ("b",), "by call site, tag"),
+            Binding(Action.SERVERS, ("D",), "database servers"),
+            Binding(Action.SHARES, ("P",), "programs by server"),
+            Binding(Action.ADVICE, ("V",), "advice"),
             Binding(Action.NEXT_VIEW, ("Tab",), "next view"),
             Binding(Action.PREVIOUS_VIEW, ("Shift-Tab",), "view before"),
             Binding(Action.TREE, ("F5", "t"), "programs by host", "Tree"),

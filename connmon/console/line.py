@@ -24,3 +24,27 @@ def clipped(line: Line, room: int, glyphs: Glyphs) -> Line:
         kept.append((style, text))
         room -= size
     return tuple(kept)
+
+
+def folded(text: str, room: int) -> list[str]:
+    """Text that is clean on as many lines as it takes, broken at its blanks.
+
+    A word that is longer than a line is broken, too; no text is no line.
+    """
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and cells_of(lines[-1]) + 1 + cells_of(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines += _pieces(word, max(room, 2))
+    return lines if text else []
+
+
+def _pieces(word: str, room: int) -> list[str]:
+    """A word in pieces of at most so many cells."""
+    pieces = [""]
+    for letter in word:
+        if cells_of(pieces[-1] + letter) > room:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces

@@ -10,7 +10,7 @@ from typing import Any
 
 from connmon.console.figures import count, duration
 from connmon.views import alert, roster
-from connmon.views.schema import EVENTS, NODES
+from connmon.views.schema import ADVICE, EVENTS, NODES
 
 Values = Mapping[str, Any]
 """A row by the names of its fields. It came from elsewhere, so nothing is sure."""
@@ -24,7 +24,7 @@ class Level(IntEnum):
     CRIT = 2
 
 
-_SAID_BY = {EVENTS: "severity", NODES: "state"}
+_SAID_BY = {ADVICE: "severity", EVENTS: "severity", NODES: "state"}
 """The field that says how bad it is, where that is not ``alert``."""
 
 _BY_ALERT = {alert.OK: Level.OK, alert.WARN: Level.WARN, alert.CRIT: Level.CRIT}

@@ -214,7 +214,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
         prog=program,
         description="Shows database connections as the applications hold them.",
         epilog="Other commands: connmon listen, connmon demo, connmon timeouts, "
-        "connmon who, connmon stack, connmon check, connmon run (each with --help).",
+        "connmon who, connmon stack, connmon check, connmon run, connmon advice "
+        "(each with --help).",
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -59,6 +59,8 @@ class Mode(Enum):
     LOG = auto()
     STACK = auto()
     SORT = auto()
+    #: All that the row under the cursor says.
+    WHOLE = auto()
 
 
 @dataclass(frozen=True)

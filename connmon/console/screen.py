@@ -18,6 +18,7 @@ from connmon.console.pressing import Do, Effect, Pressed, Rule, Sight, noticed
 from connmon.errors import QueryError
 from connmon.views import filters
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -26,6 +27,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -44,6 +47,9 @@ ORDER = (
     TIMEOUTS,
     SITES,
     TAGS,
+    SERVERS,
+    SHARES,
+    ADVICE,
 )
 """The views in the order of their keys; the last has none of its own."""
 
@@ -117,6 +123,8 @@ def _open(screen: Screen, sight: Sight) -> Pressed:
     found = row(screen.place, frame, sight.page)
     if found is None and frame.count:
         return screen, Effect()  # it is on its way
+    if found is not None and screen.place.view == ADVICE:
+        return replace(screen, mode=Mode.WHOLE, scroll=0), Effect()
     inner = None if found is None else drill.opened(screen.place, found)
     if inner is None:
         return noticed(screen, "there is nothing to open here"), Effect()
@@ -333,6 +341,9 @@ _RULES: dict[Action, Rule] = {
     Action.TIMEOUTS: _view(TIMEOUTS),
     Action.SITES: _view(SITES),
     Action.GROUP: _group,
+    Action.SERVERS: _view(SERVERS),
+    Action.SHARES: _view(SHARES),
+    Action.ADVICE: _view(ADVICE),
     Action.NEXT_VIEW: _turn(1),
     Action.PREVIOUS_VIEW: _turn(-1),
     Action.TREE: _tree,

@@ -14,6 +14,7 @@ from connmon.console.shown import Shown, State
 from connmon.console.text import Glyphs, Line, Style
 from connmon.views.frame import Frame
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -22,6 +23,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -38,7 +41,7 @@ _TALL = 16
 _VERY_TALL = 30
 """From this height on that is so of all rows."""
 
-_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS, SITES, TAGS)
+_SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS, SITES, TAGS, ADVICE)
 """Views in which something is cut more often than not."""
 
 _NAMED = {
@@ -61,6 +64,9 @@ _NOTHING = {
     TIMEOUTS: "no checkout has timed out",
     SITES: "no connection is checked out",
     TAGS: "no connection is checked out",
+    SERVERS: "no pool is for a database server",
+    SHARES: "no pool is for that server",
+    ADVICE: "nothing to advise",
 }
 
 
@@ -178,6 +184,8 @@ def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
     """What is cut of a row, or has no column."""
     if view == EVENTS:
         return ((Style.PLAIN, " " + sentence(values.get("text"), glyphs)),)
+    if view == ADVICE:
+        return ((Style.PLAIN, " " + sentence(values.get("finding"), glyphs)),)
     if view == TIMEOUTS:
         held = "; ".join(records(values.get("holders"), Manner(glyphs)))
         return ((Style.PLAIN, " " + sentence(held, glyphs)),)

@@ -109,7 +109,13 @@ def join(reactor: Any, service: config.Service, name: str, incarnation: str) -> 
     journal = Journal(name, incarnation)
     chronicle = Chronicle(journal, board, reactor.seconds())
     mesh = Mesh(reactor, service, name, board, journal, on_tick=chronicle.tick)
-    fleet = Fleet(board, nodes=mesh.nodes, events=journal.newest, cluster=mesh.cluster)
+    fleet = Fleet(
+        board,
+        nodes=mesh.nodes,
+        events=journal.newest,
+        cluster=mesh.cluster,
+        limits={each.server: each.limit for each in service.databases},
+    )
 
     def made(queries: Sequence[Query]) -> bytes:
         return encode_feed(fleet.answers(queries, reactor.seconds()))

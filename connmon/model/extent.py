@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from connmon.model import figures
+from connmon.model import figures, servers
 from connmon.model.figures import Figures
 from connmon.model.histogram import Histogram
 from connmon.model.lately import Durations, Lately
 from connmon.model.process import Process
 from connmon.model.rate import History, Rate
 from connmon.model.records import Counters, Maxima
+from connmon.model.servers import Claims
 
 
 class Peak(NamedTuple):
@@ -141,6 +142,7 @@ class Program(Extent):
     """
 
     __slots__ = (
+        "_claims",
         "_figures",
         "departed",
         "earlier",
@@ -164,6 +166,7 @@ class Program(Extent):
         #: Those of them with which something may be wrong though nothing is out.
         self.suspects: frozenset[str] = frozenset()
         self._figures: Figures | None = None
+        self._claims: Claims | None = None
 
     @property
     def figures(self) -> Figures:
@@ -174,10 +177,26 @@ class Program(Extent):
             )
         return self._figures
 
+    @property
+    def claims(self) -> Claims:
+        """What it asks of each database server; computed as its figures are."""
+        if self._claims is None:
+            self._claims = servers.of_several(
+                each.claims for each in self.live.values()
+            )
+        return self._claims
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether its claims are those that were computed last."""
+        return self._claims is not None
+
     def changed(self, process: Process) -> None:
         """One of its processes is another than before."""
         self._figures = None
         token = process.identity.process
+        if not process.has_claims:
+            self._claims = None
         if process.live:
             self.live[token] = process
         else:

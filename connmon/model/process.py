@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
-from connmon.model import figures
+from connmon.model import figures, servers
 from connmon.model.figures import Figures
 from connmon.model.histogram import Histogram, joined
 from connmon.model.holding import LISTED, REPEATED
@@ -28,6 +29,7 @@ from connmon.model.records import (
     Standing,
     WaiterRecord,
 )
+from connmon.model.servers import Claims
 from connmon.model.trouble import NONE, Lapse, Trouble, by_pool, noticed
 
 #: A pool of which nothing was known.
@@ -51,6 +53,7 @@ class Process:
 
     __slots__ = (
         "_began",
+        "_claims",
         "_figures",
         "_lapses",
         "_odd",
@@ -94,6 +97,7 @@ class Process:
         self.engines: tuple[tuple[str, int], ...] = ()
         self.rate: Rate | None = None
         self._figures: Figures | None = None
+        self._claims: Claims | None = None
         #: Of the last minute, by pool; made when there is one.
         self._timeouts: dict[int, Lately] = {}
         self._waits: dict[int, Durations] = {}
@@ -130,6 +134,25 @@ class Process:
         connections = self.connections.values()
         still = figures.still(self.pools, connections, self.offset, self.waiters)
         return by_pool(still, connections, self._known_lapses())
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether its claims are those that were computed last."""
+        return self._claims is not None
+
+    @property
+    def claims(self) -> Claims:
+        """What it asks of each database server; computed when asked for.
+
+        It is again only after something was opened or closed, or a pool is new.
+        """
+        if self._claims is None:
+            self._claims = servers.of_process(
+                self.identity.hostname,
+                self.pools,
+                self.connections.values(),
+            )
+        return self._claims
 
     @property
     def live(self) -> bool:
@@ -206,22 +229,15 @@ class Process:
         self.heard = heard
         self._figures = None
         self._note_lapses(report)
+        if _reclaims(report, self.pools):
+            self._claims = None
         if report.base is None:
             self._clear()
         for id in report.closed:
             gone = self.connections.pop(id, None)
             self.checkouts -= gone is not None and gone.state == OUT
         for record in report.connections:
-            before = self.connections.get(record.id)
-            self.checkouts -= before is not None and before.state == OUT
-            self.checkouts += record.state == OUT
-            # Whoever says that one in its pool is in a transaction is believed, too.
-            self._odd |= record.state != OUT and (
-                record.state == DETACHED
-                or record.transaction is not None
-                or bool(record.leak)
-            )
-            self.connections[record.id] = record
+            self._take(record)
         for id in report.dropped:
             self.pools.pop(id, None)
             self._timeouts.pop(id, None)
@@ -241,6 +257,21 @@ class Process:
         self.engines = report.engines
         self.incidents = _last(self.incidents, report.incidents, REPEATED)
         self.notices = _last(self.notices, report.notices, NOTICES)
+
+    def _take(self, record: ConnectionRecord) -> None:
+        """A connection is so now."""
+        before = self.connections.get(record.id)
+        self.checkouts -= before is not None and before.state == OUT
+        self.checkouts += record.state == OUT
+        # Whoever says that one in its pool is in a transaction is believed, too.
+        self._odd |= record.state != OUT and (
+            record.state == DETACHED
+            or record.transaction is not None
+            or bool(record.leak)
+        )
+        if before is None:
+            self._claims = None
+        self.connections[record.id] = record
 
     def count(self, grown: Counters | None, span: float, now: float) -> None:
         """Note what happened, for the rate; ``None`` is its first word."""
@@ -311,13 +342,21 @@ class Process:
         return noticed(self._lapses, self.notices, self.offset, self.heard)
 
     def _clear(self) -> None:
-        self._figures = None
+        self._figures = self._claims = None
         self._odd = False
         self.pools.clear()
         self.connections.clear()
         self.checkouts = 0
         self.waiting = 0
         self.waiters = ()
+
+
+def _reclaims(report: Report, known: Mapping[int, PoolRecord]) -> bool:
+    """Whether a report ends connections or pools, or has other ones than are known."""
+    if report.closed or report.dropped:
+        return True
+    pools = ((known.get(pool.id), pool) for pool in report.pools)
+    return any(held is None or held.facts != pool.facts for held, pool in pools)
 
 
 def _last(

@@ -170,6 +170,7 @@ class PoolFacts(NamedTuple):
     ``name`` is driver, host, port and database, never a password. ``kind`` is the name
     of its class. ``timeout`` is how many seconds a checkout may wait, ``recycle`` after
     how many a connection is replaced, ``pre_ping`` whether one is tried before use.
+    ``limit`` is the server's own ``max_connections``, if that was to be read.
     """
 
     name: str
@@ -179,6 +180,7 @@ class PoolFacts(NamedTuple):
     timeout: float | None = None
     recycle: float | None = None
     pre_ping: bool = False
+    limit: int | None = None
 
 
 class PoolRecord(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
+from connmon.model.ceiling import Ceiling
 from connmon.model.extent import Extent, Peak, Program
 from connmon.model.lately import MINUTE, Waited
 from connmon.model.process import Process
@@ -56,6 +57,7 @@ class Sums:
         self.programs = Roll()
         #: All timeouts of the programs that there are.
         self.timeouts = 0
+        self.ceiling = Ceiling()
         self.max_hosts = 0
         self.dropped = 0
         self._hosts: dict[str, int] = {}
@@ -88,6 +90,8 @@ class Sums:
             extent.shift(*(new - old for new, old in zip(after, before, strict=True)))
         program.changed(process)
         self.programs.changed(program)
+        if not program.has_claims:
+            self.ceiling.stir(program)
         self._count_host(program.hostname, after[0] - before[0])
         if program.processes:
             program.departed = None

@@ -183,7 +183,7 @@ def headline(signs: Signs, unit: str) -> str:
 def _suffered(signs: Signs) -> Iterator[str]:
     """Why somebody suffers now."""
     if _failing(signs):
-        yield f"connecting failed {_duration(signs.failing_seconds)} ago"
+        yield f"connecting failed {duration(signs.failing_seconds)} ago"
     if signs.waiting:
         yield f"{signs.waiting} waiting"
     if signs.timeouts_per_minute:
@@ -198,9 +198,9 @@ def _mistaken(signs: Signs) -> Iterator[str]:
         connections = "connection" if signs.lost == 1 else "connections"
         yield f"{signs.lost} {connections} leaked"
     elif _leaking(signs):
-        yield f"connection leaked {_duration(signs.leaked_seconds)} ago"
+        yield f"connection leaked {duration(signs.leaked_seconds)} ago"
     if _quiet(signs):
-        yield f"idle in transaction {_duration(signs.quiet_seconds)}"
+        yield f"idle in transaction {duration(signs.quiet_seconds)}"
 
 
 def _lasting(signs: Signs, unit: str, out: str) -> Iterator[str]:
@@ -211,9 +211,9 @@ def _lasting(signs: Signs, unit: str, out: str) -> Iterator[str]:
     elif (signs.used or 0.0) >= USED:
         yield f"pool {int((signs.used or 0.0) * 100)} % used"
     if (signs.oldest_seconds or 0.0) > LONG_SECONDS:
-        yield f"{out} {_duration(signs.oldest_seconds)}"
+        yield f"{out} {duration(signs.oldest_seconds)}"
     if (signs.txn_seconds or 0.0) > LONG_SECONDS:
-        yield f"transaction open {_duration(signs.txn_seconds)}"
+        yield f"transaction open {duration(signs.txn_seconds)}"
     if signs.stale:
         processes = "process" if signs.stale == 1 else "processes"
         yield f"{signs.stale} {processes} not heard"
@@ -242,7 +242,7 @@ def _quiet(signs: Signs) -> bool:
     return (signs.quiet_seconds or 0.0) > LONG_SECONDS
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """A duration in the two units that tell it best."""
     whole = int(seconds or 0.0)
     for size, unit, smaller, rest in (

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from connmon.model.board import Board
-from connmon.model.extent import Program
 from connmon.model.journal import Remark
-from connmon.views import connections, groups, listed, processes, programs
-from connmon.views.alert import CRIT, WARN, Signs, alert, headline, weight
+from connmon.views import connections, groups, listed, processes, programs, servers
+from connmon.views.advice import book
+from connmon.views.alert import CRIT, WARN, alert, headline, weight
 from connmon.views.answer import answer
 from connmon.views.frame import Frame, Gauge, Head
 from connmon.views.moment import Moment
 from connmon.views.query import Query
 from connmon.views.roster import NodeRow
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -24,6 +25,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -39,6 +42,9 @@ _OF_BOARD: dict[str, Callable[[Moment, Scope], Table]] = {
     CHECKOUTS: connections.checkouts,
     SITES: groups.sites,
     TAGS: groups.tags,
+    SERVERS: servers.servers,
+    SHARES: servers.shares,
+    ADVICE: book.advice,
 }
 
 
@@ -60,12 +66,17 @@ class Fleet:
         nodes: Callable[[], Iterable[NodeRow]] = tuple,
         events: Callable[[float], Iterable[Remark]] = lambda now: (),
         cluster: Callable[[], Cluster] = Cluster,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
-        """``events`` tells what happened until a moment, the others what is now."""
+        """``events`` tells what happened until a moment, the others what is now.
+
+        ``limits`` is as ``Moment`` takes it.
+        """
         self._board = board
         self._nodes = nodes
         self._events = events
         self._cluster = cluster
+        self._limits = limits or {}
 
     def answer(self, query: Query, now: float) -> Frame:
         """What a query shows. Raises ``QueryError`` if it cannot be asked."""
@@ -73,17 +84,20 @@ class Fleet:
 
     def answers(self, queries: Sequence[Query], now: float) -> list[Frame]:
         """The same for several at once, which costs less, and with one head."""
-        moment = Moment(self._board, now)
+        moment = self._moment(now)
         head, tables = self._head(moment), _Tables(self, moment)
         return [answer(tables, head, each, now) for each in queries]
 
     def table(self, view: str, scope: Scope, now: float) -> Table:
         """The entries of a view that are within ``scope``."""
-        return self.table_at(view, scope, Moment(self._board, now))
+        return self.table_at(view, scope, self._moment(now))
 
     def head(self, now: float) -> Head:
         """The service as a whole."""
-        return self._head(Moment(self._board, now))
+        return self._head(self._moment(now))
+
+    def _moment(self, now: float) -> Moment:
+        return Moment(self._board, now, self._limits)
 
     def table_at(self, view: str, scope: Scope, moment: Moment) -> Table:
         """The entries of a view at a moment that was looked at before."""
@@ -103,6 +117,8 @@ class Fleet:
         cluster = self._cluster()
         overview = moment.overview
         levels = list(map(alert, overview.wrong.values()))
+        endangered = servers.endangered(moment)
+        levels += map(servers.alert_of, endangered)
         told = bool(sums.programs)
         return Head(
             service=self._board.service,
@@ -121,7 +137,7 @@ class Fleet:
             txn_seconds=moment.seconds(overview.transaction),
             crit=levels.count(CRIT),
             warn=levels.count(WARN),
-            worst=_worst(overview.wrong),
+            worst=_worst(moment, endangered),
             nodes_up=cluster.up,
             nodes=cluster.nodes,
             down=cluster.down,
@@ -140,9 +156,18 @@ class _Tables:
         return self._fleet.table_at(view, scope, self._moment)
 
 
-def _worst(wrong: Mapping[Program, Signs]) -> str:
-    """What is worst, in words; empty if all is well."""
-    if not wrong:
+def _worst(moment: Moment, endangered: Sequence[servers.Entry]) -> str:
+    """What is worst, in words; empty if all is well.
+
+    Programs come before servers that are no worse.
+    """
+    wrong = moment.overview.wrong
+    found = max(wrong.items(), key=lambda each: weight(each[1])) if wrong else None
+    if endangered:
+        level = None if found is None else alert(found[1])
+        if level is None or (level, servers.alert_of(endangered[0])) == (WARN, CRIT):
+            return servers.told(endangered[0], moment)
+    if found is None:
         return ""
-    program, signs = max(wrong.items(), key=lambda found: weight(found[1]))
+    program, signs = found
     return f"{program.hostname} {program.progname}{headline(signs, 'processes')}"

@@ -27,9 +27,10 @@ class Head:
     processes whose node nobody hears. ``waiting`` and ``timeouts``, those of all time,
     are ``None`` until a program has reported; ``wait_p99_seconds`` is of the last
     minute, and ``None`` if nobody waited. ``txn_seconds`` is of the longest transaction
-    that is known to be open. ``crit`` and ``warn`` count programs; ``worst`` says in
-    words what is worst, and is empty if all is well. ``nodes_up`` of the service's
-    ``nodes`` are up, the one that made the frame included; ``down`` names the others.
+    that is known to be open. ``crit`` and ``warn`` count programs, and database servers
+    whose limit is known; ``worst`` says in words what is worst, and is empty if all is
+    well. ``nodes_up`` of the service's ``nodes`` are up, the one that made the frame
+    included; ``down`` names the others.
     """
 
     service: str

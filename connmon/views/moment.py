@@ -12,6 +12,7 @@ from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.process import Process
 from connmon.model.records import MOST
+from connmon.model.servers import Claim, Server
 from connmon.model.trouble import WELL
 from connmon.views.alert import LONG_SECONDS, OK, RANKS, USED, Signs, alert
 
@@ -36,10 +37,17 @@ class Overview(NamedTuple):
 class Moment:
     """The board as it is ``now``; nothing may change it while this is used."""
 
-    def __init__(self, board: Board, now: float) -> None:
-        """Look at the board; homes that nobody hears are found once."""
+    def __init__(
+        self, board: Board, now: float, limits: Mapping[str, int] | None = None
+    ) -> None:
+        """Look at the board; homes that nobody hears are found once.
+
+        ``limits`` has how many connections database servers have for applications, by
+        ``HOST:PORT`` or, for any port, ``HOST``.
+        """
         self.board = board
         self.now = now
+        self._limits = limits or {}
         self._unheard = board.stale_homes(now)
         self._stale: dict[Program, tuple[int, float]] = {}
         for home, age in self._unheard.items():
@@ -66,6 +74,17 @@ class Moment:
     def unheard(self, process: Process) -> float | None:
         """For how long nobody has, if that is known, and too long."""
         return _known(self._unheard.get(process.home))
+
+    def limit_of(self, server: Server, claim: Claim) -> int | None:
+        """The most connections a server lets applications have, if that is known.
+
+        What is configured counts, or else what a process has read.
+        """
+        if not self._limits:
+            return claim.limit
+        host = server.name.rpartition(":")[0]
+        known = self._limits.get(server.name, self._limits.get(host))
+        return claim.limit if known is None else known
 
     def seconds(self, since: float | None) -> float | None:
         """How long ago something was."""

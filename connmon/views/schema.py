@@ -21,6 +21,9 @@ EVENTS = "events"
 TIMEOUTS = "timeouts"
 SITES = "sites"
 TAGS = "tags"
+SERVERS = "servers"
+SHARES = "shares"
+ADVICE = "advice"
 
 
 class Kind(Enum):
@@ -480,6 +483,70 @@ _TAGS = _summed_up(
     TAGS, _TAG, Field("sites", Kind.TEXTS, "CHECKED OUT AT", "lines that took them")
 )
 
+_SERVER = Field("server", _TEXT, "SERVER", "database server, HOST:PORT")
+_ASKED = (
+    Field(
+        "worst_case",
+        _COUNT,
+        "WORST",
+        "most connections that all pools with a bound may open",
+    ),
+    Field("unbounded", _COUNT, "NOBOUND", "pools that may open any number"),
+    *_NOW,
+)
+"""What is asked of a server, and what of that is there."""
+
+_SERVERS = View(
+    SERVERS,
+    (
+        _SERVER,
+        Field("hostname", _TEXT, "HOST", "whose own host that is, if it is localhost"),
+        Field("limit", _COUNT, "LIMIT", "connections the server has for applications"),
+        *_ASKED,
+        Field("used", _RATIO, "USED", "open connections, of the limit"),
+        Field("programs", _COUNT, "PROGRAMS", "programs with a pool for it"),
+        _NPROC,
+        Field("largest", _TEXT, "LARGEST", "program whose pools may open the most"),
+        Field("largest_share", _RATIO, "SHARE", "its part of the worst case"),
+        Field("adds", _COUNT, "ADDS", "what one more process of it may open"),
+        *_JUDGED,
+    ),
+    key=("server", "hostname"),
+    order=("server", "hostname"),
+)
+
+_SHARES = View(
+    SHARES,
+    (
+        _SERVER,
+        *_OF_PROGRAM,
+        _NPROC,
+        *_ASKED,
+        Field("share", _RATIO, "SHARE", "its part of the server's worst case"),
+        Field("adds", _COUNT, "ADDS", "what one more process may open"),
+        *_JUDGED,
+    ),
+    key=("server", "hostname", "progname"),
+    order=("server", "-worst_case", "hostname", "progname"),
+)
+
+_ADVICE = View(
+    ADVICE,
+    (
+        Field("severity", _TEXT, "SEV", "info, warn or crit"),
+        Field("rule", _TEXT, "RULE", "what kind of finding it is"),
+        _PROGRAM,
+        Field("hostnames", Kind.TEXTS, "HOST", "hosts it was found on"),
+        Field("pool_name", _TEXT, "DATABASE", "driver, server and database"),
+        Field("site", _TEXT, "AT", "line of the application that does it"),
+        Field("finding", _TEXT, "FINDING", "what is wrong"),
+        Field("evidence", _TEXT, "EVIDENCE", "the figures that say so"),
+        Field("advice", _TEXT, "WHAT TO DO", "what to do about it"),
+    ),
+    key=("rule", "progname", "pool_name", "site"),
+    order=(),
+)
+
 VIEWS = {
     each.name: each
     for each in (
@@ -494,5 +561,8 @@ VIEWS = {
         _TIMED_OUT,
         _SITES,
         _TAGS,
+        _SERVERS,
+        _SHARES,
+        _ADVICE,
     )
 }

@@ -13,7 +13,7 @@
     pool        [id, facts, counters, maxima, holds, creations, waits,
                  [[reason, connections closed] ...]]
     facts       [name, kind, size | nil, max_overflow | nil, timeout | nil,
-                 recycle | nil, pre_ping]
+                 recycle | nil, pre_ping, limit | nil]
     holds, creations, waits
                 [[count in each bucket of connmon.model.histogram ...], seconds]
     connection  [id, pool id, state, since, opened, uses, owner, site,
@@ -28,8 +28,8 @@
                  session | nil, address, tag]
 
 What was added later may be missing: of a report from ``began`` on, of counters from
-``waits``, of a pool from ``waits``, of a connection from ``site``. ``holds`` of a pool
-is a histogram; of a waiter, whether it has a connection already.
+``waits``, of a pool from ``waits``, of facts ``limit``, of a connection from ``site``.
+``holds`` of a pool is a histogram; of a waiter, whether it has a connection already.
 """
 
 from __future__ import annotations
@@ -166,6 +166,7 @@ def _facts(value: Any) -> PoolFacts:
         optional_number(fields[4]),
         optional_number(fields[5]),
         flag(fields[6]),
+        optional_count(fields[7]) if len(fields) > 7 else None,
     )
 
 

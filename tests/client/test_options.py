@@ -246,6 +246,29 @@ class SlowTests(SynchronousTestCase):
             )
 
 
+class LimitTests(SynchronousTestCase):
+    """Whether servers are asked for their limit."""
+
+    def test_words(self) -> None:
+        """Its own, and whatever is off elsewhere; not by default."""
+        self.assertEqual("off", chosen().limit)
+        for expected, values in {
+            "read": ("read", " READ"),
+            "off": ("off", "0", "no", False),
+        }.items():
+            for value in values:
+                self.assertEqual(expected, chosen(Source({"limit": value})).limit)
+        self.assertEqual("read", chosen(environment(limit="read")).limit)
+
+    def test_other_words(self) -> None:
+        """Anything else is a mistake; on is not what is done."""
+        for value in ("on", "", 1, True, ("read", "off")):
+            with self.assertRaises(OptionError) as caught:
+                chosen(Source({"limit": value}))
+            self.assertIn("connmon_limit=", str(caught.exception))
+            self.assertIn("expected read or off, once", str(caught.exception))
+
+
 class MistakeTests(SynchronousTestCase):
     """A mistake names the option as it was spelled, its value, and what is expected."""
 

@@ -69,10 +69,10 @@ class BothFormsTests(EnginesTestCase):
             """Tells what it was asked for."""
 
             def __init__(
-                self, agent: Agent, engine: Engine, _: bool, trace: str, slow: float
+                self, agent: Agent, engine: Engine, *asked: Any, **more: Any
             ) -> None:
-                told.append(trace)
-                super().__init__(agent, engine, False, trace, slow)
+                told.append(asked[1])
+                super().__init__(agent, engine, *asked, **more)
 
         self.patch(listeners, "Watch", Heard)
         for trace in ("on", "slow", "off"):

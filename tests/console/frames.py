@@ -14,6 +14,7 @@ from connmon.console.shown import Shown, State
 from connmon.console.text import ASCII, UNICODE
 from connmon.views.frame import Frame, Gauge, Head, Row
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -22,6 +23,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -540,6 +543,115 @@ def tags() -> list[Row]:
     return rows
 
 
+def servers() -> list[Row]:
+    """A server that may be asked for too much, one that is full, one not known of."""
+    asked: dict[str, Any] = {
+        "unbounded": 0,
+        "programs": 2,
+        "nproc": 12,
+        "alert": "warn",
+    }
+    return [
+        a_row(
+            SERVERS,
+            server="db1.prod:3306",
+            limit=255,
+            worst_case=2600,
+            conn=180,
+            ckout=31,
+            used=180 / 255,
+            largest="ctl1 nova-api",
+            largest_share=0.71,
+            adds=30,
+            reason="worst case 2600 of 255",
+            **asked,
+        ),
+        a_row(
+            SERVERS,
+            server="localhost:5432",
+            hostname="bill7",
+            limit=97,
+            worst_case=60,
+            conn=95,
+            ckout=90,
+            used=95 / 97,
+            largest="bill7 billing-worker",
+            largest_share=1.0,
+            adds=5,
+            reason="95 of 97 connections open",
+            **{**asked, "alert": "crit"},
+        ),
+        a_row(
+            SERVERS,
+            server="db2.prod:3306",
+            worst_case=0,
+            conn=3,
+            ckout=3,
+            largest="web2 frontend/uwsgi",
+            reason="16 pools without a bound",
+            **{**asked, "unbounded": 16},
+        ),
+    ]
+
+
+def shares() -> list[Row]:
+    """Two programs with a pool for one server."""
+    asked: dict[str, Any] = {
+        "server": "db1.prod:3306",
+        "unbounded": 0,
+        "alert": "ok",
+        "reason": "",
+    }
+    api: dict[str, Any] = {
+        "nproc": 8,
+        "worst_case": 240,
+        "conn": 63,
+        "ckout": 45,
+        "adds": 30,
+    }
+    web: dict[str, Any] = {"nproc": 16, "worst_case": 0, "conn": 75, "ckout": 8}
+    web |= {"unbounded": 16, "alert": "warn", "reason": "16 pools without a bound"}
+    return [
+        a_row(SHARES, hostname="ctl1", progname="nova-api", share=1.0, **asked | api),
+        a_row(
+            SHARES, hostname="web2", progname="frontend/uwsgi", share=0.0, **asked | web
+        ),
+    ]
+
+
+def advice() -> list[Row]:
+    """A finding about a pool, and one about a line."""
+    return [
+        a_row(
+            ADVICE,
+            severity="warn",
+            rule="pool-too-small",
+            progname="nova-api",
+            hostnames=("ctl1", "ctl2"),
+            pool_name="mysql+pymysql://db1.prod:3306/nova",
+            site="",
+            finding="the pool is too small: 15 places, and 18 were wanted at once",
+            evidence="1432 of 20000 checkouts waited and 12 timed out in ctl1 pid "
+            "11200, where 15 of 15 were out at most",
+            advice="set pool_size=13 (it is 5; max_overflow=10)",
+        ),
+        a_row(
+            ADVICE,
+            severity="info",
+            rule="engine-per-request",
+            progname="frontend/uwsgi",
+            hostnames=("web2",),
+            pool_name="",
+            site="shop/payments.py:31 connect",
+            finding="engines are made again and again at shop/payments.py:31 connect, "
+            "each with a pool of its own",
+            evidence="480 engines in 20m00s in web2 pid 7",
+            advice="make the engine once, as the module is imported, and use it at "
+            "shop/payments.py:31 connect",
+        ),
+    ]
+
+
 FRAMES = {
     PROGRAMS: a_frame(PROGRAMS, fleet()),
     HOSTS: a_frame(HOSTS, hosts()),
@@ -552,6 +664,9 @@ FRAMES = {
     TIMEOUTS: a_frame(TIMEOUTS, timeouts()),
     SITES: a_frame(SITES, sites()),
     TAGS: a_frame(TAGS, tags()),
+    SERVERS: a_frame(SERVERS, servers()),
+    SHARES: a_frame(SHARES, shares()),
+    ADVICE: a_frame(ADVICE, advice()),
 }
 """One of each view."""
 

@@ -27,6 +27,7 @@ from connmon.console.text import ASCII, UNICODE
 from connmon.console.text import width as cells_of
 from connmon.views.frame import Frame, Head
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -35,6 +36,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -97,6 +100,12 @@ SCHEMA = {
     "capacity,held,waiting,timeouts,waited_seconds,owner,tag,site,holders,waiters",
     SITES: f"time,site,{_SUMMED_UP},tags,{_JUDGED}",
     TAGS: f"time,tag,{_SUMMED_UP},sites,{_JUDGED}",
+    SERVERS: "time,server,hostname,limit,worst_case,unbounded,conn,ckout,used,programs,"
+    "nproc,largest,largest_share,adds,alert,reason",
+    SHARES: "time,server,hostname,progname,nproc,worst_case,unbounded,conn,ckout,share,"
+    "adds,alert,reason",
+    ADVICE: "time,severity,rule,progname,hostnames,pool_name,site,finding,evidence,"
+    "advice",
 }
 """What is promised: programs of others rely on these names, in this order."""
 

@@ -28,7 +28,8 @@ from connmon.console.screen import ORDER
 from connmon.console.tape import Recorder, Recording
 from connmon.errors import ConfigError
 from connmon.model.board import Board
-from connmon.views import alert, filters
+from connmon.views import alert, filters, servers
+from connmon.views.advice import holding, misuse, sizing
 from connmon.views.fleet import Fleet
 from connmon.views.recorded import WHOLE
 from connmon.views.schema import CHECKOUTS, CONNECTIONS, PROGRAMS, VIEWS
@@ -38,7 +39,7 @@ ROOT = Path(__file__).absolute().parents[2]
 
 FLEET = Fleet(Board("default", "node1"))
 
-OTHER_COMMANDS = ("demo", "listen", "timeouts", "who", "stack")
+OTHER_COMMANDS = ("demo", "listen", "timeouts", "who", "stack", "advice")
 
 OF_OTHERS = {"--seconds", "--addr"}
 """Options of other commands that these documents may name."""
@@ -359,6 +360,73 @@ class RuleTests(DocTests):
         self.assertNotEqual(Choices(), choices)
         names = {each.name for each in fields_of(Choices)}
         self.assertEqual({"version", *names}, set(json.loads(example)))
+
+
+class AdviceTests(DocTests):
+    """The rules in docs/advice.rst."""
+
+    def test_each_rule_has_a_row(self) -> None:
+        """By its name, and there is none for another."""
+        package = Path(sizing.__file__).parent
+        sources = [each.read_text(encoding="utf-8") for each in package.glob("*.py")]
+        named = re.findall(
+            r'^ +"([a-z]+(?:-[a-z]+)+)",$', "".join(sources), re.MULTILINE
+        )
+        text = section(self.read("docs/advice.rst"), "The rules")
+        self.assertEqual(
+            sorted(named),
+            sorted(c[0].strip("`") for c in rows(text) if c[0][:1] == "`"),
+        )
+
+    def test_bounds(self) -> None:
+        """They are those of the code."""
+        text = " ".join(self.read("docs/advice.rst").split())
+        told = {
+            cells[0].strip("`"): " ".join(cells[1:])
+            for cells in rows(self.read("docs/advice.rst"))
+        }
+        for rule, *bounds in (
+            (
+                "pool-too-small",
+                f"{sizing.FEW_CHECKOUTS} checkouts",
+                f"{sizing.WAITS} waited",
+            ),
+            (
+                "pool-too-small",
+                f"{sizing.WAIT_SHARE:.0%}".replace("%", " %"),
+                f"{sizing.SPARE:g} times",
+            ),
+            (
+                "pool-too-large",
+                f"{sizing.TOO_LARGE} times",
+                f"{sizing.OBSERVED_SECONDS:.0f} s",
+            ),
+            ("pool-too-large", f"{sizing.OBSERVED_CHECKOUTS} checkouts"),
+            (
+                "overflow-churn",
+                f"{sizing.CHURNED} connections",
+                f"{sizing.CHURN_SHARE * 100:.0f} %",
+            ),
+            (
+                "nullpool-churn",
+                f"{sizing.REOPENED} connections",
+                f"{sizing.REOPENED_SECONDS:.0f} s",
+            ),
+            ("nullpool-churn", f"{sizing.REOPENED_PER_SECOND:.0f} a second"),
+            ("engine-per-request", f"{misuse.ENGINES} engines"),
+            ("idle-in-transaction", f"{alert.LONG_SECONDS:.0f} s"),
+            (
+                "stale-after-idle",
+                f"{holding.DEAD} connections",
+                f"{holding.ALIKE:g} times",
+            ),
+            ("stale-after-idle", f"{holding.SHARE * 100:.0f} %"),
+        ):
+            for bound in bounds:
+                self.assertIn(bound, told[rule], rule)
+        for share in (servers.NEAR, servers.FULL):
+            self.assertIn(f"{share * 100:.0f} %", text)
+            self.assertIn(f"{share * 100:.0f} %", self.read("docs/fields.rst"))
 
 
 class BatchTests(DocTests):

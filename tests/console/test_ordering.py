@@ -12,6 +12,7 @@ from connmon.console.pressing import Effect, Sight
 from connmon.console.screen import press
 from connmon.views.query import Query
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -20,6 +21,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -69,6 +72,9 @@ class KeyTests(SynchronousTestCase):
             TIMEOUTS: "hostname ? ? -waiting -age_seconds ? ?",
             SITES: "site ? ckout -waiting -oldest_seconds ? -share",
             TAGS: "tag ? ckout -waiting -oldest_seconds ? -share",
+            SERVERS: "hostname -conn -ckout ? ? ? ?",
+            SHARES: "hostname -conn -ckout ? ? ? -share",
+            ADVICE: "site ? ? ? ? ? ?",
         }.items():
             for key, wanted in zip("ncowarp", expected.split(), strict=True):
                 found = pressed(of(view), key)

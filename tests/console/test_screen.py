@@ -28,6 +28,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -218,6 +220,8 @@ ROWS: dict[str, dict[str, Any]] = {
         "sequence": 1,
     },
     TIMEOUTS: {"hostname": "a", "progname": "p", "process": "t", "number": 1},
+    SERVERS: {"server": "db:3306"},
+    SHARES: {"server": "db:3306", "hostname": "a", "progname": "p"},
 }
 """A fleet of one connection."""
 
@@ -247,6 +251,8 @@ class DrillTests(SynchronousTestCase):
             TIMEOUTS: last,
             SITES: [CHECKOUTS, CONNECTIONS],
             TAGS: [CHECKOUTS, CONNECTIONS],
+            SERVERS: [SHARES, *last],
+            SHARES: last,
         }.items():
             viewer = self.viewer(view)
             begun, seen = viewer.screen, []
@@ -370,8 +376,9 @@ class ViewTests(SynchronousTestCase):
     """Going from view to view."""
 
     def test_keys(self) -> None:
-        """The digits lead to the views in their order, each to its first row."""
-        for key, view in zip("1234567890", ORDER, strict=False):
+        """Each leads to its view, in the order of the views, and to its first row."""
+        keyed = [each for each in ORDER if each != TAGS]
+        for key, view in zip("1234567890DPV", keyed, strict=True):
             for begin in set(VIEWS) - {view}:
                 screen = Screen((Place(begin, selected=key_of(3), line=2),))
                 found = after(screen, key)

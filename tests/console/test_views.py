@@ -22,6 +22,7 @@ from connmon.console.place import Asking, Mode, Place, Prompt, Screen
 from connmon.console.text import ASCII, UNICODE, Line, Style
 from connmon.console.views import Shown, State, lines, page_rows, text_rows
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -30,6 +31,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -264,6 +267,19 @@ class GoldenTests(SynchronousTestCase):
         self.check("sites-names", live(SITES, sets={SITES: "names"}), (160, 40))
         place = Place(SITES, OF_A_PROGRAM, ("ctl1 nova-api",))
         self.check("sites-of-program", inside(place, sites()), (80, 24))
+
+    def test_servers(self) -> None:
+        """The views of database servers, and of who may ask for what."""
+        self.check("servers", live(SERVERS), (80, 24), (160, 40))
+        self.check("shares", live(SHARES), (80, 24), (160, 40))
+
+    def test_advice(self) -> None:
+        """The view of advice, and one piece of it as a whole."""
+        self.check("advice", live(ADVICE), (80, 24), (160, 40))
+        for name in ("advice", "evidence", "where"):
+            self.check(f"advice-{name}", live(ADVICE, sets={ADVICE: name}), (160, 40))
+        whole = changed(live(ADVICE), mode=Mode.WHOLE)
+        self.check("advice-whole", whole, (80, 24), (160, 40))
 
     def test_help(self) -> None:
         """The keys, the columns and the signs."""

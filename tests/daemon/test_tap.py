@@ -264,8 +264,8 @@ class RunningTests(WithFiles):
         (port,) = self.reactor.ports
         where = config.Address(*port.place)
         warning = (
-            'line 5: unknown key "odd", expected name, nodes, stale_after or '
-            "connmon_stacks"
+            'line 5: unknown key "odd", expected name, nodes, stale_after, '
+            "databases or connmon_stacks"
         )
         self.assertEqual(
             [f"{self.path}: [connmon_service_one] {warning}"], self.logged()

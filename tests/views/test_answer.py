@@ -481,7 +481,8 @@ class RefusedTests(SynchronousTestCase):
         """All that there are are named."""
         self.assertEqual(
             "no view 'progs', expected programs, hosts, processes, pools, "
-            "connections, checkouts, nodes, events, timeouts, sites, tags",
+            "connections, checkouts, nodes, events, timeouts, sites, tags, servers, "
+            "shares, advice",
             self.refused(Query("progs")),
         )
         self.assertIn("no view '\\x1b[2J', ", self.refused(Query("\x1b[2J")))

@@ -17,6 +17,7 @@ from connmon.views.frame import Frame
 from connmon.views.query import Key, Query
 from connmon.views.recorded import WHOLE, Recorded
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -25,6 +26,8 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    SERVERS,
+    SHARES,
     SITES,
     TAGS,
     TIMEOUTS,
@@ -159,6 +162,9 @@ class RecordedTests(SynchronousTestCase):
                 NODES,
                 EVENTS,
                 TIMEOUTS,
+                SERVERS,
+                SHARES,
+                ADVICE,
             ],
             [each.view for each in WHOLE],
         )

@@ -204,8 +204,8 @@ class ForegroundChecks(MistakeChecks):
         port = free_port()
         node = self.daemon("-c", self.config(service("default", port), "colour: red\n"))
         warning = (
-            'line 5: unknown key "colour", expected name, nodes, stale_after or '
-            "connmon_stacks"
+            'line 5: unknown key "colour", expected name, nodes, stale_after, '
+            "databases or connmon_stacks"
         )
         self.assertIn(warning, "\n".join(node.log.seen))
         self.assertEqual("node1", self.frame("-H", f"127.0.0.1:{port}")["node"])

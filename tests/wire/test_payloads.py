@@ -55,6 +55,7 @@ FACTS = st.builds(
     st.none() | TIMES,
     st.none() | TIMES,
     st.booleans(),
+    st.none() | COUNTS,
 )
 MAXIMA = st.builds(Maxima, COUNTS, COUNTS)
 TALLIES = st.lists(st.tuples(NAMES, COUNTS), max_size=3).map(tuple)
@@ -319,11 +320,11 @@ class CodecTests(SynchronousTestCase):
 
     @given(REPORTS)
     def test_an_older_processs_pools_and_connections(self, report: Report) -> None:
-        """They have no sites, sessions, waits and timeouts, and are read without."""
+        """They have no limits, sites, sessions and waits, and are read without."""
         fields = msgpack.unpackb(encode_report(report))
         del fields[5][10:]
         for pool in fields[7]:
-            del pool[6:], pool[2][10:]
+            del pool[1][7:], pool[2][10:], pool[6:]
         for connection in fields[8]:
             del connection[7:]
         none: dict[str, Any] = {"waits": 0, "timeouts": 0, "leaks": 0}
@@ -332,6 +333,7 @@ class CodecTests(SynchronousTestCase):
             counters=report.counters._replace(**none),
             pools=tuple(
                 each._replace(
+                    facts=each.facts._replace(limit=None),
                     counters=each.counters._replace(**none),
                     waits=Histogram(),
                     closings=(),
