@@ -155,8 +155,10 @@ class Player:
 
         That is by one picture at least, so that it leads out of any gap.
         """
+        if not seconds:
+            return  # before it is seen that there is more, and so is to be played
         self._recording.refresh()
-        if not self._recording.times or not seconds:
+        if not self._recording.times:
             return
         # Where the clock went back, what was recorded later is further on all the same.
         there = self._recording.find(self._recording.latest[self._index] + seconds)

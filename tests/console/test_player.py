@@ -502,6 +502,16 @@ class JumpTests(PlayerTestCase):
             theatre.player.skip(seconds)
             self.assertEqual(there, theatre.seen[-1])
 
+    def test_skip_by_nothing_at_the_end(self) -> None:
+        """It does not find out about more, either: there is nobody to play that then."""
+        theatre = self.playing([1000.0])
+        theatre.add([1001.0])
+        theatre.player.skip(0.0)
+        self.assertEqual(1, theatre.player.position[1])
+        theatre.player.resume()
+        self.assertEqual(2, theatre.player.position[1])
+        self.assertEqual([1], theatre.after(1.0))
+
     def test_skip_by_next_to_nothing(self) -> None:
         """Even what is lost among the digits of a unix time leads one on, or back."""
         theatre = self.playing([1.7e9, 1.7e9, 1.7e9])
