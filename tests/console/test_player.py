@@ -503,7 +503,7 @@ class JumpTests(PlayerTestCase):
             self.assertEqual(there, theatre.seen[-1])
 
     def test_skip_by_nothing_at_the_end(self) -> None:
-        """It does not find out about more, either: there is nobody to play that then."""
+        """It does not find out about more, either: nobody would play that then."""
         theatre = self.playing([1000.0])
         theatre.add([1001.0])
         theatre.player.skip(0.0)
