@@ -55,6 +55,10 @@ _WRAPPED: dict[str, Any] = {
 }
 
 
+_SEES_GREENLETS = sys.implementation.name != "pypy"
+"""PyPy's greenlets have frames whose callers lead back to themselves."""
+
+
 class Seen(NamedTuple):
     """The lines of a stack, the most recent call last; or why there are none.
 
@@ -73,6 +77,8 @@ def of_thread(ident: int) -> Seen:
 
 def of_greenlet(greenlet: Any, ident: int) -> Seen:
     """Where a greenlet is, which belongs to the thread of that number."""
+    if not _SEES_GREENLETS:
+        return Seen([], "greenlets are not to be seen on PyPy")
     lines = _outwards(map(_suspended_in, (greenlet,)))
     if lines:
         return Seen(lines[::-1])
@@ -147,7 +153,7 @@ def _behind(awaited: Any) -> Any:
 
 def _spawned(coroutine: Any, kind: _Kind) -> list[Line]:
     """The lines of the greenlet of SQLAlchemy's for which a coroutine of its waits."""
-    module = sys.modules.get("greenlet")
+    module = sys.modules.get("greenlet") if _SEES_GREENLETS else None
     if module is None or getattr(coroutine, kind.code).co_name != "greenlet_spawn":
         return []
     # Python 3.10 has the variables at the frame, the others at the coroutine.

@@ -269,7 +269,7 @@ class Process:
             or record.transaction is not None
             or bool(record.leak)
         )
-        if before is None:
+        if before is None or before.pool != record.pool:
             self._claims = None
         self.connections[record.id] = record
 

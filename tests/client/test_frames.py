@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
+from unittest import mock, skipIf
 
 import greenlet  # type: ignore[import-untyped]
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -24,6 +24,10 @@ from connmon.client.frames import DEEPEST, Seen, of_greenlet, of_task, of_thread
 LINES = Path(__file__).read_text("utf-8").splitlines()
 
 WITHIN = 20.0
+
+PYPY = sys.implementation.name == "pypy"
+LATE = "PyPy ends objects late, in whichever thread: see docs/pypy.rst"
+UNSEEN = "greenlets are not to be seen on PyPy: see docs/pypy.rst"
 
 
 def named(seen: Seen) -> list[str]:
@@ -121,6 +125,7 @@ class ThreadTests(SynchronousTestCase):
         resting.end()
         self.assertEqual(([], "its thread has ended"), of_thread(resting.ident))
 
+    @skipIf(PYPY, LATE)
     def test_nothing_is_kept(self) -> None:
         """What a thread had in its variables goes with it, with the collector off."""
 
@@ -142,6 +147,7 @@ class ThreadTests(SynchronousTestCase):
         self.assertIn("work", named(seen[0]))
         self.assertEqual(None, things[0]())
 
+    @skipIf(PYPY, LATE)
     def test_no_frame_is_cleared_by_the_one_who_looks(self) -> None:
         """However fast functions end while their thread is looked at."""
         cleared: set[int] = set()
@@ -173,6 +179,7 @@ class ThreadTests(SynchronousTestCase):
         self.assertEqual({thread.ident}, cleared)
 
 
+@skipIf(PYPY, UNSEEN)
 class GreenletTests(SynchronousTestCase):
     """``of_greenlet``."""
 
@@ -268,7 +275,9 @@ class TaskTests(SynchronousTestCase):
         self.assertEqual(
             ["outer: await inner()", "inner: await asyncio.sleep(60)"], own(seen)
         )
-        self.assertEqual(("sleep", ""), (named(seen)[-1], seen.note))
+        # PyPy's futures are written in Python.
+        innermost = "__await__" if PYPY else "sleep"
+        self.assertEqual((innermost, ""), (named(seen)[-1], seen.note))
 
     def test_generators_and_wrappers(self) -> None:
         """What is behind ``async for``, ``async with`` and ``__await__``."""
@@ -331,6 +340,7 @@ class TaskTests(SynchronousTestCase):
             seen = self.asked(outer, held_up=True)
         self.assertEqual("outer: hold_up()", own(seen)[0])
 
+    @skipIf(PYPY, UNSEEN)
     def test_through_sqlalchemy(self) -> None:
         """What its greenlet does is between the coroutines around it."""
 
@@ -362,6 +372,7 @@ class TaskTests(SynchronousTestCase):
         names = named(seen)
         self.assertLess(names.index("greenlet_spawn"), names.index("waiting"))
 
+    @skipIf(PYPY, UNSEEN)
     def test_in_sqlalchemys_greenlet(self) -> None:
         """What holds the loop up there is seen, and what is not is said."""
 

@@ -193,6 +193,18 @@ SAID = st.tuples(
 class CeilingTests(SynchronousTestCase):
     """The sums that a board keeps."""
 
+    def test_a_connection_of_another_pool(self) -> None:
+        """None changes its pool, but a process may say so, and it counts there."""
+        board = Board("s", "n")
+        board.registered(Identity("p", "h", "x", 1), 1)
+        pools = (pool(1, facts("mysql://a/x")), pool(2, facts("mysql://b/x")))
+        for sequence, (base, of) in enumerate(((None, 1), (0, 2))):
+            opened = (connection(1, of),)
+            none = Counters(), Maxima()
+            report = Report(sequence, base, 0.0, 1.0, *none, pools, opened)
+            board.reported("p", 1, report, 0.0)
+            self.check(board)
+
     @settings(deadline=None, max_examples=300)
     @given(st.lists(SAID, max_size=20))
     def test_any_history(self, history: list[tuple]) -> None:  # type: ignore[type-arg]
