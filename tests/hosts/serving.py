@@ -101,7 +101,9 @@ class Server(Running):
         seen: set[int] = set()
 
         def found() -> bool:
-            seen.update(self.heard())
+            # A worker that is being replaced may drop what it was asked.
+            with suppress(OSError, HTTPException):
+                seen.update(self.heard())
             return len(seen - known) == number
 
         if not eventually(found, WITHIN):

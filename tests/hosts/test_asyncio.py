@@ -128,6 +128,8 @@ async def life():
     await checkpoint("used")
     await engine.dispose()
     await checkpoint("disposed")
+    # A driver's thread may still be about to end.
+    await until(lambda: state()["threads"] == was["threads"])
     tell("changed", changed(was))
     tell("loop", [
         asyncio.get_running_loop() is loop,
