@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -192,11 +191,8 @@ class StackTests(SynchronousTestCase):
         program = self.program("work")
         self.stacks(program, 1)
         program.process.send_signal(signal.SIGSTOP)
-        began = time.monotonic()
-        found = self.ask(program)
-        self.assertLess(time.monotonic() - began, 6)
-        self.assertIn("does not answer within 2 seconds", found.stderr)
-        self.assertEqual(1, found.returncode)
+        # At first the node may still have what it told a moment ago.
+        self.why(program, "it does not answer within 2 seconds")
         program.process.send_signal(signal.SIGCONT)
         self.stacks(program, 1)
 
