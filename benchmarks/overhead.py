@@ -39,7 +39,10 @@ ALONE = ("otel-metrics", "otel-spans")
 THREADED = ("connmon", "collectd", "otel-spans")
 """The subjects that have a thread of their own, or begin with one of these words."""
 
-OPTIONS = ("connmon_trace=off", "connmon_trace=slow", "connmon_transactions=on")
+OPTIONS = (
+    *("connmon_trace=off", "connmon_trace=slow", "connmon_trace=all"),
+    "connmon_transactions=on",
+)
 """What can be asked of connmon besides its defaults; ``--option`` adds to it."""
 
 USES = {"pool": 2000, "select": 500}

@@ -39,7 +39,7 @@ Options:
   --service NAME     the service to report to; default
   --config FILE      the configuration; /etc/connmon.cfg
   --program NAME     what to call the program; its own name
-  --trace WHICH      note the line of each checkout: on, slow (those that wait), off
+  --trace WHICH      note the lines of checkouts: on, all, slow (those that wait), off
   --slow SECONDS     tell of each checkout that lasts longer; 30, or off
   --limit read       ask each database server once for its max_connections; off
 {switches}

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from connmon.client.listeners import Watch
 
 
-def connecting(
+def connecting(  # noqa: C901  a call more would be paid for by each checkout
     watch: Watch,
     enter: Callable[[], Any],
     owner: Callable[[], Owner],
-    trace: Callable[[int], Any] | None,
+    trace: Callable[[int], Any],
 ) -> Callable[[], Any]:
     """What takes the place of ``pool.connect``."""
     took, broke, timed_out = watch.took, watch.broke, watch.timed_out
@@ -39,9 +39,14 @@ def connecting(
         try:
             record = fairy._connection_record
             connection = record.info.get(KEY)
-            left = NOT_IDLE
-            site = None if trace is None else trace(2)
-            if connection is not None:
+            left, site = NOT_IDLE, None
+            if connection is None:
+                site = trace(2)
+            else:
+                pool = connection.pool
+                if pool.lines_left > 0:
+                    pool.lines_left -= 1
+                    site = trace(2)
                 connection.holder = record.fairy_ref
                 left = connection.taken(monotonic(), owner(), site)
                 if USED and left != NOT_IDLE:

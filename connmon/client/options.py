@@ -41,9 +41,10 @@ OFF = ("0", "false", "no", "off")
 #: Of which checkouts to note the line of the application: all, those that had to wait
 #: for a connection, or none.
 TRACE_ON = "on"
+TRACE_ALL = "all"
 TRACE_SLOW = "slow"
 TRACE_OFF = "off"
-TRACES = (TRACE_ON, TRACE_SLOW, TRACE_OFF)
+TRACES = (TRACE_ON, TRACE_ALL, TRACE_SLOW, TRACE_OFF)
 
 #: From how many seconds on a checkout is told to last too long.
 SLOW_SECONDS = 30.0
@@ -150,7 +151,7 @@ def tree(environ: Mapping[str, str]) -> Sequence[Source]:
     address = environ.get(TREE) or _TREE_AT_IMPORT
     if not address:
         return ()
-    asked = {"addr": address, "service": TREE_SERVICE, "trace": TRACE_ON}
+    asked = {"addr": address, "service": TREE_SERVICE, "trace": TRACE_ALL}
     return (Source(asked, TREE + ": {}", told=False),)
 
 
@@ -242,12 +243,15 @@ def _switched(name: str, value: object, source: Source) -> bool:
 
 def _traced(name: str, value: object, source: Source) -> str:
     """How much to trace; what is on or off in other words counts too."""
-    if isinstance(value, str) and value.strip().lower() == TRACE_SLOW:
-        return TRACE_SLOW
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in (TRACE_ALL, TRACE_SLOW):
+        return word
     try:
         return TRACE_ON if _switched(name, value, source) else TRACE_OFF
     except ConfigError:
-        raise _fault(name, value, source, "expected on, slow or off, once") from None
+        raise _fault(
+            name, value, source, "expected on, all, slow or off, once"
+        ) from None
 
 
 def _seconds(name: str, value: object, source: Source) -> float:

@@ -360,6 +360,7 @@ class Ledger:
                 break
             pool.quiet = True
             pool.announced = True
+            pool.lines_left = pool.lines
             taken.append(pool)
         return taken
 

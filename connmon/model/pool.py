@@ -57,6 +57,8 @@ class Pool(Presence):
         "key",
         "leaks",
         "ledger",
+        "lines",
+        "lines_left",
         "lost",
         "quiet",
         "retired",
@@ -106,6 +108,10 @@ class Pool(Presence):
         self.slow = inf
         #: The sites whose connections were returned by another than their owner.
         self.handing: set[object] = set()
+        #: Of how many checkouts the line is noted from one keeping of the books to the
+        #: next, and of how many more.
+        self.lines: float = inf
+        self.lines_left: float = inf
         #: When the last incident was noted.
         self._noted = float("-inf")
         # Kept by the reporting thread.

@@ -199,10 +199,11 @@ class TraceTests(SynchronousTestCase):
     """Which checkouts are traced."""
 
     def test_words(self) -> None:
-        """Its own, and whatever is on or off elsewhere; all by default."""
+        """Its own, and whatever is on or off elsewhere; on by default."""
         self.assertEqual("on", chosen().trace)
         for expected, values in {
             "on": ("on", "1", " Yes ", True),
+            "all": ("all", " ALL"),
             "slow": ("slow", "SLOW "),
             "off": ("off", "0", "no", False),
         }.items():
@@ -216,7 +217,7 @@ class TraceTests(SynchronousTestCase):
             with self.assertRaises(OptionError) as caught:
                 chosen(Source({"trace": value}))
             self.assertIn("connmon_trace=", str(caught.exception))
-            self.assertIn("expected on, slow or off, once", str(caught.exception))
+            self.assertIn("expected on, all, slow or off, once", str(caught.exception))
 
 
 class SlowTests(SynchronousTestCase):

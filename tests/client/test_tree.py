@@ -41,7 +41,7 @@ class DestinationTests(EnginesTestCase):
             ours = engines._WATCHED[engine]
             self.assertEqual("run", ours.destination.service)
             self.assertEqual(NOWHERE, str(ours.destination.addresses[0]))
-            self.assertEqual("on", ours.asked.trace)
+            self.assertEqual("all", ours.asked.trace)
 
     def test_what_it_leaves_open(self) -> None:
         """The program's name and what else is counted are its own."""

@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import connmon
 from connmon.client import listeners
 from connmon.client.agent import HERE
-from connmon.client.listeners import Watch
+from connmon.client.listeners import LINES, Watch
 from connmon.client.owner import owner_name
 from connmon.client.sites import described
 from connmon.client.tags import tag
@@ -452,7 +452,27 @@ class TraceTests(WaitsCase):
 
     def test_all(self) -> None:
         """Both, by default."""
-        self.assertEqual(["sites", "<lambda>"], self.sites("on"))
+        for trace in ("on", "all"):
+            self.assertEqual(["sites", "<lambda>"], self.sites(trace))
+
+    def test_very_many(self) -> None:
+        """So many between two keepings of the books, unless all are wanted."""
+        for trace, noted in (("on", [LINES, LINES]), ("all", [LINES + 2] * 2)):
+            engine = self.engine(trace, pool_size=1)
+            engine.connect().close()
+            self.read()
+            lines = []
+            for _ in range(2):
+                found = 0
+                for _ in range(LINES + 2):
+                    with engine.connect():
+                        (pool,) = (
+                            each for each in self.agent.ledger.pools() if each.out
+                        )
+                        found += any(each.site for each in pool.open)
+                lines.append(found)
+                self.read()
+            self.assertEqual(noted, lines)
 
     def test_slow(self) -> None:
         """Only of that which waited."""
