@@ -141,11 +141,10 @@ def by_names(depth: int = 1) -> Site | None:
             while _kinds[_module_at(seen)] < _APPLICATION:
                 seen += 1
             frame = _getframe(seen)
-            # What was the application's once is so again.
-            site = _sites.get((id(frame.f_code), frame.f_lasti))
-            if site is not None:
-                return site
-            if _kinds[_global_of(frame.f_globals, "__name__")] >= _APPLICATION:
+            kind = _kinds[_global_of(frame.f_globals, "__name__")]
+            if kind == _APPLICATION:
+                return _sites[id(frame.f_code), frame.f_lasti]
+            if kind == _LOOP:
                 break
             seen += 1
     except (KeyError, TypeError, ValueError) as error:

@@ -118,6 +118,7 @@ class EnginesMadeTests(EnginesTestCase):
         for _ in range(300):
             engine = create_engine(url)
             engine.connect().close()
+            engine.dispose()
         del engine
         collect()
         ((_, times),) = self.told("many")
