@@ -112,7 +112,7 @@ class CeilingTests(SynchronousTestCase):
                 ("pymysql",),
                 "SHOW VARIABLES LIKE 'max_connections'",
             ),
-            (servers.postgresql(), ("psycopg",), "SHOW max_connections"),
+            (servers.postgresql(), ("psycopg2",), "SHOW max_connections"),
         ):
             expected = int(server.query(question)[0][-1])
             for driver in drivers:
