@@ -47,7 +47,7 @@ FILES = {
                 return connection.scalar(text("select 1"))
     """,
     "leak.py": "import shop\nheld = shop.take()\n",
-    "clean.py": "import shop\nprint(shop.use())\n",
+    "clean.py": "import shop\nprint(shop.use())\nshop.engine.dispose()\n",
     "fails.py": "import shop, sys\nshop.use()\nsys.exit(7)\n",
     "ends.py": """
         import os, sys, time
