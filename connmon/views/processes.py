@@ -11,9 +11,9 @@ from connmon.model.process import Process
 from connmon.model.records import MOST, OUT, PoolRecord
 from connmon.model.trouble import WELL as NO_TROUBLE
 from connmon.model.trouble import Trouble
-from connmon.views.alert import OK, WELL, Signs, alert, reason, state
+from connmon.views.alert import Signs
 from connmon.views.moment import Moment
-from connmon.views.programs import totals
+from connmon.views.programs import judged_by, totals
 from connmon.views.schema import POOLS, PROCESSES, VIEWS, Tally
 from connmon.views.table import Scope, Table
 
@@ -64,7 +64,7 @@ def processes(moment: Moment, scope: Scope) -> Table:
 
     values: dict[str, Callable[[Any], Any]] = {
         **_OF_PROCESS,
-        **_judged_by(signs),
+        **judged_by(signs, "pools"),
         **totals(lambda e: e.counters),
         "up_seconds": lambda e: seconds(e.began),
         "heard_seconds": lambda e: seconds(e.heard),
@@ -148,26 +148,6 @@ def _number(process: Process) -> tuple[int, str]:
     return process.identity.pid, process.identity.process
 
 
-def _judged_by(
-    signs: Callable[[Any], Signs | None],
-) -> dict[str, Callable[[Any], Any]]:
-    """How to read what is wrong with something; without signs, nothing is."""
-
-    def judged(entry: Any) -> str:
-        found = signs(entry)
-        return OK if found is None else alert(found)
-
-    def stated(entry: Any) -> str:
-        found = signs(entry)
-        return WELL if found is None else state(found)
-
-    def worded(entry: Any) -> str:
-        found = signs(entry)
-        return "" if found is None else reason(found, "pools")
-
-    return {"state": stated, "alert": judged, "reason": worded}
-
-
 def _facts() -> dict[str, Callable[[Any], Any]]:
     """How to read what a pool is."""
     return {
@@ -234,7 +214,7 @@ def _load(moment: Moment) -> dict[str, Callable[[Any], Any]]:
     seconds, pools = moment.seconds, _Pools(moment)
     load = pools.load
     return {
-        **_judged_by(pools.signs),
+        **judged_by(pools.signs, "pools"),
         "conn": lambda e: load(e).connections,
         "ckout": lambda e: load(e).out,
         "pool_used": pools.used,

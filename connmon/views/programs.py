@@ -176,6 +176,17 @@ def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
             entry.timeouts_lately(moment.now),
         )
 
+    return judged_by(signs, "processes")
+
+
+def judged_by(
+    signs: Callable[[Any], Signs | None], unit: str
+) -> dict[str, Callable[[Any], Any]]:
+    """How to read what is wrong with something; without signs, nothing is.
+
+    ``unit`` is what its signs count as full, ``pools`` or ``processes``.
+    """
+
     def judged(entry: Any) -> str:
         found = signs(entry)
         return OK if found is None else alert(found)
@@ -186,7 +197,7 @@ def _judged(moment: Moment) -> dict[str, Callable[[Any], Any]]:
 
     def worded(entry: Any) -> str:
         found = signs(entry)
-        return "" if found is None else reason(found, "processes")
+        return "" if found is None else reason(found, unit)
 
     return {"state": stated, "alert": judged, "reason": worded}
 
