@@ -166,9 +166,14 @@ class Truth:
         del self.lives[serial]
 
     def executes(self, serial: int) -> None:
-        """A statement begins, and a transaction if there is none."""
+        """A statement begins, and a transaction if there is none.
+
+        Not of a connection that was given back: one of ``StaticPool`` may have another
+        user.
+        """
         life = self.lives[serial]
-        if life.pool in self.transacting:
+        is_back = life.state == IDLE and life.uses
+        if life.pool in self.transacting and not is_back:
             if life.transaction is None:
                 life.transaction = self.clock.now
             life.quiet = None
