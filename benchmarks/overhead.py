@@ -41,7 +41,7 @@ THREADED = ("connmon", "collectd", "otel-spans")
 
 OPTIONS = (
     *("connmon_trace=off", "connmon_trace=slow", "connmon_trace=all"),
-    "connmon_transactions=on",
+    *("connmon_transactions=off", "connmon_transactions=all"),
 )
 """What can be asked of connmon besides its defaults; ``--option`` adds to it."""
 

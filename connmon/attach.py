@@ -35,15 +35,16 @@ Runs a program as Python would, and watches every SQLAlchemy engine it makes. SC
 is a path, or the name of a command on PATH that is written in Python.
 
 Options:
-  --addr ADDRESS     a node, HOST[:PORT] or unix:/PATH; then no configuration is read
-  --service NAME     the service to report to; default
-  --config FILE      the configuration; /etc/connmon.cfg
-  --program NAME     what to call the program; its own name
-  --trace WHICH      note the lines of checkouts: on, all, slow (those that wait), off
-  --slow SECONDS     tell of each checkout that lasts longer; 30, or off
-  --limit read       ask each database server once for its max_connections; off
+  --addr ADDRESS        a node, HOST[:PORT] or unix:/PATH; then no configuration is read
+  --service NAME        the service to report to; default
+  --config FILE         the configuration; /etc/connmon.cfg
+  --program NAME        what to call the program; its own name
+  --trace WHICH         note the lines of checkouts: on, all, slow (that wait), off
+  --transactions WHICH  follow the transactions of checkouts: on, all, off
+  --slow SECONDS        tell of each checkout that lasts longer; 30, or off
+  --limit read          ask each database server once for its max_connections; off
 {switches}
-  -h, --help         show this
+  -h, --help            show this
 
 What an engine's own URL says goes before these options, and these go before the
 environment (CONNMON_ADDR, CONNMON_SERVICE, ...). CONNMON_DISABLE=1 turns all off."""
@@ -63,7 +64,7 @@ class Attach(ModuleType):
         trace: str | bool | None = None,
         slow: float | str | None = None,
         limit: str | None = None,
-        transactions: bool | None = None,
+        transactions: str | bool | None = None,
         stacks: str | bool | None = None,
     ) -> None:
         """Watch an engine that was made without connmon in its URL.
@@ -137,7 +138,7 @@ def _split(word: str) -> tuple[str, str, str]:
 
 
 def _help() -> str:
-    switches = [f"  --{name:<17}{what}" for name, what in options.SWITCHES.items()]
+    switches = [f"  --{name:<20}{what}" for name, what in options.SWITCHES.items()]
     return HELP.format(program=PROGRAM, switches="\n".join(switches))
 
 

@@ -430,7 +430,7 @@ class RunTests(SynchronousTestCase):
             *("--only", "connmon"),
         )
         rows: list[list[str]] = left["rows"]  # type: ignore[assignment]
-        self.assertEqual(7, len(rows))
+        self.assertEqual(8, len(rows))
         for row in rows[2:]:
             self.assertTrue(all(row), row)
 

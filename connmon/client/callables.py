@@ -29,8 +29,9 @@ def connecting(  # noqa: C901  a call more would be paid for by each checkout
 ) -> Callable[[], Any]:
     """What takes the place of ``pool.connect``."""
     took, broke, timed_out = watch.took, watch.broke, watch.timed_out
+    follow = watch.following.connections.add
 
-    def connect() -> Any:
+    def connect() -> Any:  # noqa: C901
         try:
             fairy = enter()
         except PoolTimeout:
@@ -49,6 +50,9 @@ def connecting(  # noqa: C901  a call more would be paid for by each checkout
                     site = trace(2)
                 connection.holder = record.fairy_ref
                 left = connection.taken(monotonic(), owner(), site)
+                if pool.followed_left > 0:
+                    pool.followed_left -= 1
+                    follow(connection)
                 if USED and left != NOT_IDLE:
                     connection.tag = CURRENT.get()
             if left:
@@ -64,7 +68,7 @@ def connecting(  # noqa: C901  a call more would be paid for by each checkout
     return connect
 
 
-def returning(
+def returning(  # noqa: C901  likewise
     watch: Watch, take_back: Callable[[Any], None], owner: Callable[[], Owner]
 ) -> Callable[[Any], None]:
     """What takes the place of ``pool._return_conn``, by which every check-in ends.
@@ -72,6 +76,7 @@ def returning(
     It marks first: once the record is back, another thread may have it.
     """
     broke, left_alone, came_back = watch.broke, watch.left_alone, watch.came_back
+    following, rest = watch.following.connections, watch.following.rest
 
     def return_conn(record: Any) -> None:
         try:
@@ -83,6 +88,10 @@ def returning(
                     left_alone(connection)
                 connection.holder = None
                 left = connection.returned(monotonic())
+                if following:
+                    following.discard(connection)
+                    if not following and connection.pool.followed_left <= 0:
+                        rest(connection.pool)
                 if left:
                     came_back(connection, left, owner)
                 if record.dbapi_connection is None:

@@ -22,7 +22,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Engine
 
 from connmon.client import options, process
-from connmon.client.options import TRACE_OFF, OptionError, Options, Source
+from connmon.client.options import NONE, OptionError, Options, Source
 from connmon.client.url import is_ours
 from connmon.errors import ConfigError
 
@@ -129,7 +129,7 @@ def watch(engine: Engine, asked: Options | None) -> None:
                 reads_limit=asked.limit == options.LIMIT_READ,
             )
             # The line that called ``create_engine``, or ``connmon.attach``.
-            agent.ledger.engine_made(None if asked.trace == TRACE_OFF else here())
+            agent.ledger.engine_made(None if asked.trace == NONE else here())
     except Exception as error:
         _WATCHED.pop(engine, None)
         COMPLAINTS.say(f"engines are not watched: {error!r}")

@@ -47,16 +47,16 @@ from connmon.client.callables import (
 )
 from connmon.client.collector import detaching, is_collecting
 from connmon.client.facts import facts_of
+from connmon.client.following import FOLLOWED, following_of
 from connmon.client.foreign import is_foreign
 from connmon.client.limits import limit_of
-from connmon.client.options import TRACE_OFF, TRACE_ON, TRACE_SLOW
+from connmon.client.options import NONE, SLOW, WITHIN_BUDGET
 from connmon.client.owner import current_owner
 from connmon.client.queues import Word
 from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
 from connmon.client.tokens import KEY, TOKEN, Lot, Token
-from connmon.client.transactions import follow as follow_transactions
 from connmon.model.closings import COLLECTED as BY_COLLECTOR
 from connmon.model.closings import DISPOSE, PRE_PING, SOFT_INVALIDATED
 from connmon.model.connection import LASTED, NOT_IDLE, Connection
@@ -74,10 +74,10 @@ _EVENTS = (
 )
 
 
-LINES = 2000
+LINES = 1000
 """Of how many checkouts of a pool the line is noted in a second, unless all are wanted.
 
-A line takes a microsecond: this is 0.2 % of a CPU, however busy the application is.
+A line takes a microsecond: this is 0.1 % of a CPU, however busy the application is.
 """
 
 
@@ -88,15 +88,16 @@ class Watch:
         self,
         agent: Agent,
         engine: Engine,
-        transactions: bool,
-        trace: str = TRACE_ON,
+        transactions: str = WITHIN_BUDGET,
+        trace: str = WITHIN_BUDGET,
         slow: float = inf,
         *,
         reads_limit: bool = False,
     ) -> None:
-        """Listen from now on; to its transactions too, if asked to.
+        """Listen from now on.
 
-        ``trace`` says of which checkouts to note the application's line, ``slow`` from
+        ``transactions`` says which checkouts to follow into their transactions,
+        ``trace`` of which to note the application's line, ``slow`` from
         how many seconds on they are told to last too long, ``reads_limit`` that the
         first connection is to ask the server for its limit.
 
@@ -110,24 +111,36 @@ class Watch:
         self._over = False
         self._detached: dict[int, ref[Token]] = {}
         self._trace = trace
-        self._lines = {TRACE_ON: LINES, TRACE_OFF: 0}.get(trace, inf)
+        self._lines = {WITHIN_BUDGET: LINES, NONE: 0}.get(trace, inf)
+        self._followed = 0.0
         self._owner = current_owner(engine.pool)
         self._slow = slow
         #: Whether a checkout is told of the wait before it, by ``waited``.
-        self.keeps_waits = trace == TRACE_SLOW
+        self.keeps_waits = trace == SLOW
         self.waited = Word()
         #: Waits in vain, for the timeouts that follow.
         self.expired = Word()
         watch = watch_of(engine.pool)
         if watch is None:
             watch = self
+            self.following = following_of(engine.dialect, self.broke)
+            self.following.pools += 1
             self.follow(engine.pool)
             for name in _EVENTS:
                 event.listen(engine, name, getattr(self, name))
             # A pool keeps all its engines: SQLAlchemy has them in listeners of its own.
             finalize(engine, self.retired).atexit = False
-        if transactions:
-            follow_transactions(engine, self.broke)
+        watch.follow_transactions(engine, transactions)
+
+    def follow_transactions(self, engine: Engine, which: str) -> None:
+        """Hear of the transactions of an engine that has this pool, if asked to.
+
+        Of several engines the one counts that asks for most.
+        """
+        wanted = {WITHIN_BUDGET: FOLLOWED, NONE: 0}.get(which, inf)
+        if wanted and self.following.hear(engine):
+            self._followed = max(self._followed, wanted)
+            self.pool()
 
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
@@ -161,7 +174,7 @@ class Watch:
 
     def _site(self, owner: Callable[[], Owner]) -> Callable[[int], Any]:
         """What tells a checkout's site, if it is wanted."""
-        if self._trace == TRACE_OFF:
+        if self._trace == NONE:
             return _nowhere
         if not self.keeps_waits:
             return here
@@ -193,6 +206,10 @@ class Watch:
                 connection.holder = record.fairy_ref
                 connection.taken(now, owner(), site)
                 connection.tag = CURRENT.get()
+                if known is not None:
+                    self.following.connections.discard(known)
+                if self._followed:
+                    self.following.connections.add(connection)
                 if known is not None and known.pool.ledger is not pool.ledger:
                     self._inherited(connection, now)
             elif left == NOT_IDLE and connection.state == OUT and _is_first(fairy):
@@ -230,7 +247,7 @@ class Watch:
     def waiter(self, owner: Callable[[], Owner]) -> tuple[Pool, Waiter] | None:
         """Someone who will have to wait, and for which pool; not entered yet."""
         try:
-            site = None if self._trace == TRACE_OFF else here(2)
+            site = None if self._trace == NONE else here(2)
             return self.pool(), Waiter(owner(), monotonic(), site, CURRENT.get())
         except Exception as error:
             self.broke(error)
@@ -394,6 +411,10 @@ class Watch:
         pool.slow = self._slow
         if pool.lines != self._lines:
             pool.lines = pool.lines_left = self._lines
+        pool.following = self.following.connections
+        pool.resume = self.following.resume
+        if pool.followed != self._followed:
+            pool.followed = pool.followed_left = self._followed
         return pool
 
     def _open(self, dbapi_connection: Any, record: Any, now: float) -> Connection:
@@ -427,7 +448,7 @@ class Watch:
 
     def _where(self) -> Any:
         """The application's line, of what happens seldom enough to be always told."""
-        return None if self._trace == TRACE_OFF else here(2)
+        return None if self._trace == NONE else here(2)
 
     def _collected(self, connection: Connection) -> None:
         """The garbage collector returns a connection, or gives it up."""

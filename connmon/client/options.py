@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf
+from typing import Any
 
 from connmon import config
 from connmon.errors import ConfigError
@@ -38,13 +39,13 @@ TREE_SERVICE = "run"
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 
-#: Of which checkouts to note the line of the application: all, those that had to wait
-#: for a connection, or none.
-TRACE_ON = "on"
-TRACE_ALL = "all"
-TRACE_SLOW = "slow"
-TRACE_OFF = "off"
-TRACES = (TRACE_ON, TRACE_ALL, TRACE_SLOW, TRACE_OFF)
+#: Which checkouts to look at more closely, to note the line of the application or to
+#: follow transactions: so many a second, all, those that had to wait for a connection,
+#: or none.
+WITHIN_BUDGET = "on"
+ALL = "all"
+SLOW = "slow"
+NONE = "off"
 
 #: From how many seconds on a checkout is told to last too long.
 SLOW_SECONDS = 30.0
@@ -71,19 +72,21 @@ def _switch(what: str, default: bool = False) -> bool:
 class Options:
     """What holds for one engine, all sources considered.
 
-    ``service`` is empty for whichever service is found at the addresses. ``trace`` is
-    one of ``TRACES``, ``slow`` the seconds from which on a checkout is told to last too
-    long, ``inf`` for never, ``limit`` is ``LIMIT_READ`` or ``LIMIT_OFF``. A new on/off
-    option is one more line here: its name works in every source.
+    ``service`` is empty for whichever service is found at the addresses. ``trace`` and
+    ``transactions`` say of which checkouts to note the line, and the transactions:
+    ``WITHIN_BUDGET``, ``ALL``, ``NONE``, and ``SLOW`` for the lines. ``slow`` is the
+    seconds from which on a checkout is told to last too long, ``inf`` for never,
+    ``limit`` is ``LIMIT_READ`` or ``LIMIT_OFF``. A new on/off option is one more line
+    here: its name works in every source.
     """
 
     service: str
     addresses: tuple[config.AnyAddress, ...]
     program: str
-    trace: str = TRACE_ON
+    trace: str = WITHIN_BUDGET
     slow: float = SLOW_SECONDS
     limit: str = LIMIT_OFF
-    transactions: bool = _switch("tell of transactions")
+    transactions: str = WITHIN_BUDGET
     stacks: bool = _switch("tell who asks where holders are; =off: never", True)
 
 
@@ -95,7 +98,10 @@ SWITCHES: Mapping[str, str] = {
 }
 
 #: Every option, by its plain name.
-NAMES = ("addr", "service", "config", "program", "trace", "slow", "limit", *SWITCHES)
+NAMES = (
+    *("addr", "service", "config", "program", "trace", "transactions", "slow", "limit"),
+    *SWITCHES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,7 @@ def tree(environ: Mapping[str, str]) -> Sequence[Source]:
     address = environ.get(TREE) or _TREE_AT_IMPORT
     if not address:
         return ()
-    asked = {"addr": address, "service": TREE_SERVICE, "trace": TRACE_ALL}
+    asked = {"addr": address, "service": TREE_SERVICE, "trace": ALL}
     return (Source(asked, TREE + ": {}", told=False),)
 
 
@@ -186,10 +192,12 @@ def choose(
     name = written["program"].value if "program" in written else None
     if name is None:
         name = (program or program_name)()
-    trace = written["trace"].value if "trace" in written else TRACE_ON
+    chosen: dict[str, Any] = {
+        each: written[each].value for each in _READERS if each in written
+    }
     slow = float(written["slow"].value) if "slow" in written else SLOW_SECONDS
-    limit = written["limit"].value if "limit" in written else LIMIT_OFF
-    return Options(service, addresses, name, trace, slow, limit, **switches)
+    chosen |= switches
+    return Options(service, addresses, name, slow=slow, **chosen)
 
 
 def unknown(source: Source) -> list[str]:
@@ -241,17 +249,20 @@ def _switched(name: str, value: object, source: Source) -> bool:
     raise _fault(name, value, source, "expected on or off, once")
 
 
-def _traced(name: str, value: object, source: Source) -> str:
-    """How much to trace; what is on or off in other words counts too."""
-    word = value.strip().lower() if isinstance(value, str) else ""
-    if word in (TRACE_ALL, TRACE_SLOW):
-        return word
-    try:
-        return TRACE_ON if _switched(name, value, source) else TRACE_OFF
-    except ConfigError:
-        raise _fault(
-            name, value, source, "expected on, all, slow or off, once"
-        ) from None
+def _looked_at(*others: str) -> Callable[[str, object, Source], str]:
+    """What reads which checkouts to look at: on or off in any word, or these others."""
+
+    def read(name: str, value: object, source: Source) -> str:
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word in others:
+            return word
+        try:
+            return WITHIN_BUDGET if _switched(name, value, source) else NONE
+        except ConfigError:
+            expected = f"expected on, {', '.join(others)} or off, once"
+            raise _fault(name, value, source, expected) from None
+
+    return read
 
 
 def _seconds(name: str, value: object, source: Source) -> float:
@@ -299,7 +310,12 @@ def _worded(name: str, value: object, source: Source, rank: int) -> _Written:
     return written
 
 
-_READERS = {"trace": _traced, "limit": _limited}
+_READERS = {
+    "trace": _looked_at(ALL, SLOW),
+    "transactions": _looked_at(ALL),
+    "limit": _limited,
+}
+"""The texts that are one of a few words."""
 
 
 def _is_name(value: str) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from time import monotonic
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import finalize, ref
+from weakref import ref
 
 from connmon.client.autocommit import Autocommit
 from connmon.client.foreign import is_handlers
@@ -27,7 +27,7 @@ from connmon.client.tokens import KEY
 from connmon.model.connection import Connection
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
+    from connmon.client.following import Following
 
 _MARK = "connmon"
 """The attribute by which a callable of ours is known."""
@@ -38,38 +38,71 @@ _COPIES = "__reduce_ex__"
 
 
 class Hearing:
-    """What was put in the place of one dialect's callables, for how many engines."""
+    """What was put in the place of one dialect's callables, for how many engines.
 
-    def __init__(self, dialect: Any, broke: Callable[[Exception], None]) -> None:
+    It may rest meanwhile: see ``connmon.client.following``.
+    """
+
+    def __init__(
+        self,
+        dialect: Any,
+        following: Following,
+        broke: Callable[[Exception], None],
+    ) -> None:
         """Nothing is yet; what fails of ours is told to ``broke``."""
         self.engines = 0
         #: What the object had of its own, not from its class.
         self._own: dict[str, Any] = {}
         self._dialect = ref(dialect)
+        self.following = following
         self._broke = broke
 
     def begin(self) -> None:
         """Take their places. Raises what the dialect raises, with nothing changed."""
         dialect = self._dialect()
-        kind, autocommit = type(dialect), Autocommit(dialect)
         try:
             self._take(dialect, _COPIES, self._reduced())
-            for name, make in _MAKERS.items():
-                plain = vars(dialect).get(name)
-                source: Any = kind
-                if plain is not None:
-                    source = SimpleNamespace(**{name: _unbound(plain)})
-                place = Place(dialect, source, name, autocommit, self._broke)
-                self._take(dialect, name, make(place))
+            self._listen(dialect)
         except Exception:
             self.end()
             raise
 
     def end(self) -> None:
         """Give them back, unless somebody else took them meanwhile."""
-        self._restore(getattr(self._dialect(), "__dict__", {}))
+        self._restore(getattr(self._dialect(), "__dict__", {}), _COPIES, *_MAKERS)
+
+    def rest(self) -> None:
+        """Give back the places of what tells of transactions."""
+        self._restore(getattr(self._dialect(), "__dict__", {}), *_MAKERS)
+
+    def resume(self) -> None:
+        """Take them again. Raises what the dialect raises."""
+        dialect = self._dialect()
+        if dialect is not None:
+            self._listen(dialect)
+
+    def _listen(self, dialect: Any) -> None:
+        """Take the places of what tells of transactions."""
+        autocommit = Autocommit(dialect)
+        for name, make in _MAKERS.items():
+            plain = vars(dialect).get(name)
+            if getattr(plain, _MARK, None) is self:
+                continue
+            source: Any = type(dialect)
+            if plain is not None:
+                source = SimpleNamespace(**{name: _unbound(plain)})
+            place = Place(
+                dialect,
+                source,
+                name,
+                autocommit,
+                self.following.connections,
+                self._broke,
+            )
+            self._take(dialect, name, make(place))
 
     def _take(self, dialect: Any, name: str, ours: Any) -> None:
+        self._own.pop(name, None)
         if name in vars(dialect):
             self._own[name] = vars(dialect)[name]
         setattr(ours, _MARK, self)
@@ -85,14 +118,14 @@ class Hearing:
             if isinstance(reduced, str) or not isinstance(reduced[2], dict):
                 return reduced
             state = dict(reduced[2])
-            self._restore(state)
+            self._restore(state, _COPIES, *_MAKERS)
             return (*reduced[:2], state, *reduced[3:])
 
         return reduce_ex
 
-    def _restore(self, own: dict[str, Any]) -> None:
+    def _restore(self, own: dict[str, Any], *names: str) -> None:
         """Make of what a dialect has of its own what it would have without us."""
-        for name in (_COPIES, *_MAKERS):
+        for name in names:
             if getattr(own.get(name), _MARK, None) is self:
                 if name in self._own:
                     own[name] = self._own[name]
@@ -106,26 +139,9 @@ class Hearing:
             self.end()
 
 
-def follow(engine: Engine, broke: Callable[[Exception], None]) -> None:
-    """Hear of an engine's transactions as long as it is there.
-
-    A dialect that does not let its callables be replaced goes without.
-    """
-    dialect = engine.dialect
-    try:
-        hearing = hearing_of(dialect)
-        if hearing is None:
-            hearing = Hearing(dialect, broke)
-            hearing.begin()
-        hearing.engines += 1
-        finalize(engine, hearing.left).atexit = False
-    except Exception as error:
-        broke(error)
-
-
 def hearing_of(dialect: Any) -> Hearing | None:
-    """What hears a dialect already, if anything does."""
-    found = vars(dialect).get("do_execute")
+    """What hears a dialect already, if anything does, or rests from that."""
+    found = vars(dialect).get(_COPIES)
     hearing: Hearing | None = getattr(found, _MARK, None)
     return hearing
 
@@ -144,24 +160,28 @@ class Place(NamedTuple):
     """Which callable of which dialect is replaced, and what its substitute needs.
 
     ``source`` has the plain one, to be called with the dialect. It is asked for it each
-    time: a test may replace what a class has.
+    time: a test may replace what a class has. ``following`` are the connections whose
+    transactions are noted.
     """
 
     dialect: Any
     source: Any
     name: str
     autocommit: Autocommit
+    following: set[Connection]
     broke: Broke
 
 
 def _execute(place: Place) -> Callable[..., Any]:
     """What takes the place of ``do_execute``: as its siblings, but costs less."""
-    dialect, source, _, _, broke = place
+    dialect, source, following, broke = (*place[:2], *place[-2:])
     starts = _starting(place)
 
     def do_execute(
         cursor: Any, statement: Any, parameters: Any, context: Any = None
     ) -> Any:
+        if not following:
+            return source.do_execute(dialect, cursor, statement, parameters, context)
         try:
             root = context.root_connection
             connection: Any = root._dbapi_connection._connection_record.info[KEY]
@@ -182,10 +202,12 @@ def _execute(place: Place) -> Callable[..., Any]:
 
 def _execute_otherwise(place: Place) -> Callable[..., Any]:
     """What takes the place of ``do_executemany`` and ``do_execute_no_params``."""
-    dialect, source, name, _, broke = place
+    dialect, source, name, _, following, broke = place
     starts = _starting(place)
 
     def execute(cursor: Any, *arguments: Any, **options: Any) -> Any:
+        if not following:
+            return getattr(source, name)(dialect, cursor, *arguments, **options)
         context = options.get("context", arguments[-1] if arguments else None)
         root, connection = _of(context)
         if connection is not None and not starts(root, connection):
@@ -203,11 +225,13 @@ def _execute_otherwise(place: Place) -> Callable[..., Any]:
 
 def _starting(place: Place) -> Callable[[Any, Connection], bool]:
     """What notes that a statement begins; it tells whether that is in a transaction."""
-    autocommit, broke = place.autocommit, place.broke
+    autocommit, following, broke = place.autocommit, place.following, place.broke
     doubtful = autocommit.is_possible
 
     def starts(root: Any, connection: Connection) -> bool:
         try:
+            if connection not in following:
+                return False
             if connection.transaction_use == connection.uses:
                 connection.executed = None
             else:
@@ -231,10 +255,12 @@ def _finish(place: Place) -> Callable[..., Any]:
     A pool calls it too, for whoever left the rollback to it; and, if no transaction is
     known of, to no end.
     """
-    dialect, source, name, _, broke = place
+    dialect, source, name, _, following, broke = place
     count = _COUNTED[name]
 
     def finish(fairy: Any) -> Any:
+        if not following:
+            return getattr(source, name)(dialect, fairy)
         try:
             connection: Any = fairy._connection_record.info[KEY]
         except (AttributeError, KeyError, TypeError) as error:
@@ -255,7 +281,7 @@ def _finish_in_two_phases(place: Place) -> Callable[..., Any]:
 
     It may execute, commit or roll back by itself, which is not counted besides.
     """
-    dialect, source, name, _, broke = place
+    dialect, source, name, _, _, broke = place
     count = _COUNTED[name]
 
     def finish(root: Any, *arguments: Any, **options: Any) -> Any:

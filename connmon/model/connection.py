@@ -176,6 +176,8 @@ class Connection:
         self.state = state
         self.since = now
         self.holder = None
+        if state == CLOSED:
+            pool.following.discard(self)
 
     def join(self, process: Presence) -> None:
         """Be counted with those of other pools too, from now on. Any thread.

@@ -360,7 +360,7 @@ class Ledger:
                 break
             pool.quiet = True
             pool.announced = True
-            pool.lines_left = pool.lines
+            pool.refill()
             taken.append(pool)
         return taken
 

@@ -5,6 +5,7 @@ How the two kinds of thread share it is said in ``connmon.model.ledger``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from connmon.model.records import (
 )
 
 if TYPE_CHECKING:
+    from connmon.model.connection import Connection
     from connmon.model.ledger import Ledger
 
 
@@ -49,6 +51,9 @@ class Pool(Presence):
         "emptied",
         "ended",
         "facts",
+        "followed",
+        "followed_left",
+        "following",
         "handing",
         "held",
         "holds",
@@ -61,6 +66,8 @@ class Pool(Presence):
         "lines_left",
         "lost",
         "quiet",
+        "refilled",
+        "resume",
         "retired",
         "rollbacks",
         "slow",
@@ -112,6 +119,14 @@ class Pool(Presence):
         #: next, and of how many more.
         self.lines: float = inf
         self.lines_left: float = inf
+        #: The same of how many are followed into their transactions, what is asked to
+        #: set the latter back to the former, and when it last did.
+        self.followed: float = 0
+        self.followed_left: float = 0
+        self.refilled = -inf
+        self.resume: Callable[[Pool], None] = lambda pool: None
+        #: The connections that are out and followed.
+        self.following: set[Connection] = set()
         #: When the last incident was noted.
         self._noted = float("-inf")
         # Kept by the reporting thread.
@@ -218,6 +233,12 @@ class Pool(Presence):
                     self.quiet = True
 
     # The reporting thread.
+
+    def refill(self) -> None:
+        """Look closely at some more checkouts. Reporting thread."""
+        self.lines_left = self.lines
+        if self.followed_left != self.followed:
+            self.resume(self)
 
     def news(self) -> Counters:
         """What was counted since the last time. Reporting thread."""

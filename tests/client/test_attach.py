@@ -317,12 +317,12 @@ class ProcessTests(EnginesTestCase):
 
     def test_every_engine(self) -> None:
         """Each once; what its own URL says goes first."""
-        asked = ("--addr", NOWHERE, "--program=cli", "--transactions")
+        asked = ("--addr", NOWHERE, "--program=cli", "--transactions=all")
         said = self.said(*asked, CONNMON_SERVICE="env", CONNMON_PROGRAM="not this")
-        plain = ["env", NOWHERE, "cli", True, 1]
+        plain = ["env", NOWHERE, "cli", "all", 1]
         self.assertEqual(plain, said["plain"])
-        self.assertEqual(["env", "url:1", "cli", True, 1], said["driver"])
-        self.assertEqual(["env", "url:2", "argument", True, 1], said["plugin"])
+        self.assertEqual(["env", "url:1", "cli", "all", 1], said["driver"])
+        self.assertEqual(["env", "url:2", "argument", "all", 1], said["plugin"])
         self.assertEqual(plain, said["both"])
         self.assertEqual(plain, said["after"])
         self.assertEqual(plain, said["again"])
@@ -390,7 +390,7 @@ class ProcessTests(EnginesTestCase):
             (["--addr", *program], "--addr='': expected it once"),
             (["--addr=a", "--addr=b", *program], "--addr: expected it once"),
             (["--config", "/no/where", *program], "--config=/no/where: cannot read"),
-            (["--transactions=x", *program], "--transactions=x: expected on or off"),
+            (["--transactions=x", *program], "--transactions=x: expected on, all"),
             (["--colour", *program], "'--colour' before --, expected one of: --addr"),
             (["show.py"], "'show.py' before --, expected one of: --addr"),
         ):

@@ -18,6 +18,7 @@ from sqlalchemy.pool import (
 )
 
 from connmon.client.listeners import Watch
+from connmon.client.options import NONE
 from connmon.client.sites import described
 from connmon.model.closings import MOST_EXCEPTIONS
 from connmon.model.ledger import Ledger
@@ -384,7 +385,7 @@ class StaleTests(ClosingsCase):
         engine = self.bare(pool_pre_ping=True)
         number = len(self.watches) + 1
         self.agent.ledger.site_name = described
-        self.watches[number] = Watch(self.agent, engine, False, trace)
+        self.watches[number] = Watch(self.agent, engine, NONE, trace)
         engine.raw_connection().close()
         self.server.cut_off(max(self.server.open))
         self.wait(612.0)
@@ -434,7 +435,7 @@ class ThreadTests(ClosingsCase):
             connect_args={"pool": 1},
             poolclass=NullPool,
         )
-        Watch(self.agent, engine, False)
+        Watch(self.agent, engine, NONE)
         over = threading.Event()
 
         def work() -> None:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.client import callables
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
+from connmon.client.options import NONE
 from connmon.model.ledger import Ledger
 from tests.client.fakedb import Clock, Server
 
@@ -59,7 +60,7 @@ class ForeignTests(SynchronousTestCase):
         self.ledger: Ledger = agent.ledger
         server = Server(Clock(), Unconcerned())
         self.engine = create_engine("fakedb://", module=server)
-        Watch(agent, self.engine, transactions=False)
+        Watch(agent, self.engine, transactions=NONE)
         self.engine.connect().close()
 
     def interrupt(self, raises: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from connmon.client.collector import is_open
 from connmon.client.listeners import Watch
+from connmon.client.options import NONE
 from connmon.client.owner import owner_end, owner_name
 from connmon.client.sites import described
 from connmon.model.ledger import Ledger
@@ -39,7 +40,7 @@ class LeakCase(TruthCase):
     def watched(self, **options: Any) -> Any:
         """An engine on the database in memory, watched."""
         engine = self.bare(**options)
-        Watch(self.agent, engine, transactions=False, slow=30.0)
+        Watch(self.agent, engine, transactions=NONE, slow=30.0)
         return engine
 
     def lite(self, **options: Any) -> Any:
@@ -48,7 +49,7 @@ class LeakCase(TruthCase):
             "sqlite://", connect_args={"check_same_thread": False}, **options
         )
         self.addCleanup(engine.dispose)
-        Watch(self.agent, engine, transactions=False, slow=30.0)
+        Watch(self.agent, engine, transactions=NONE, slow=30.0)
         return engine
 
     def looks(self, *waits: float) -> None:
@@ -424,7 +425,7 @@ class TaskTests(LeakCase):
     def aio(self) -> Any:
         """A watched engine for asyncio."""
         engine = create_async_engine("fakedb+aio://", module=self.server)
-        Watch(self.agent, engine.sync_engine, transactions=False, slow=30.0)
+        Watch(self.agent, engine.sync_engine, transactions=NONE, slow=30.0)
         return engine
 
     def test_a_task(self) -> None:

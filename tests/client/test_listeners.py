@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.trial.util import suppress
 
 from connmon.client.listeners import Watch
+from connmon.client.options import NONE
 from connmon.model.ledger import Ledger
 from connmon.model.records import DETACHED
 
@@ -50,7 +51,7 @@ class WatchTests(SynchronousTestCase):
 
     def watched(self, engine: Engine) -> Engine:
         """The engine, watched by the agent."""
-        Watch(self.agent, engine, transactions=False)
+        Watch(self.agent, engine, transactions=NONE)
         return engine
 
     def counts(self) -> tuple[int, int, int]:
@@ -121,7 +122,7 @@ class WatchTests(SynchronousTestCase):
     def test_a_detach_event_that_finds_another_connection(self) -> None:
         """The record was used again meanwhile: its new connection is not detached."""
         engine = self.an_engine(poolclass=QueuePool)
-        watch = Watch(self.agent, engine, transactions=False)
+        watch = Watch(self.agent, engine, transactions=NONE)
         connection: Any = engine.raw_connection()
         watch.detach(object(), connection._connection_record)
         self.assertEqual((1, 1, 1), self.counts())
@@ -130,7 +131,7 @@ class WatchTests(SynchronousTestCase):
     def test_a_closed_detached_connection_leaves_the_book_alone(self) -> None:
         """When it is dropped, another may have its number there."""
         engine = self.an_engine(poolclass=QueuePool)
-        watch = Watch(self.agent, engine, transactions=False)
+        watch = Watch(self.agent, engine, transactions=NONE)
         connection: Any = engine.raw_connection()
         number = id(connection.dbapi_connection)
         connection.detach()

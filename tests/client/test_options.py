@@ -65,19 +65,19 @@ class PrecedenceTests(SynchronousTestCase):
         self.assertEqual("default", found.service)
         self.assertEqual(["localhost:5800"], places(found))
         self.assertEqual("a.py", found.program)
-        self.assertFalse(found.transactions)
+        self.assertEqual("on", found.transactions)
 
     def test_each_option_on_its_own(self) -> None:
         """One from each of three places."""
         found = chosen(
             Source({"program": "mine"}),
             Source({"config": "/there", "program": "not this"}),
-            environment(service="billing", program="nor this", transactions="on"),
+            environment(service="billing", program="nor this", transactions="all"),
         )
         self.assertEqual("billing", found.service)
         self.assertEqual(["three:5800"], places(found))
         self.assertEqual("mine", found.program)
-        self.assertTrue(found.transactions)
+        self.assertEqual("all", found.transactions)
 
     def test_none_is_not_given(self) -> None:
         """An argument that is ``None`` leaves the option to the next source."""
@@ -142,21 +142,21 @@ class SwitchTests(SynchronousTestCase):
     def test_words(self) -> None:
         """The usual ones, however they are written, and Python's own."""
         for value in ("1", "true", "YES", " on ", True):
-            self.assertTrue(chosen(Source({"transactions": value})).transactions)
+            self.assertTrue(chosen(Source({"stacks": value})).stacks)
         for value in ("0", "False", "no", "off", False):
-            self.assertFalse(chosen(Source({"transactions": value})).transactions)
+            self.assertFalse(chosen(Source({"stacks": value})).stacks)
 
     def test_off_goes_before_a_weaker_on(self) -> None:
         """Off is an answer, too."""
-        found = chosen(Source({"transactions": "off"}), environment(transactions="on"))
-        self.assertFalse(found.transactions)
+        found = chosen(Source({"stacks": "off"}), environment(stacks="on"))
+        self.assertFalse(found.stacks)
 
     def test_other_words(self) -> None:
         """Anything else is a mistake."""
         for value in ("maybe", "", 1, ("on", "off")):
             with self.assertRaises(OptionError) as caught:
-                chosen(Source({"transactions": value}))
-            self.assertIn("connmon_transactions=", str(caught.exception))
+                chosen(Source({"stacks": value}))
+            self.assertIn("connmon_stacks=", str(caught.exception))
             self.assertIn("expected on or off, once", str(caught.exception))
 
 
@@ -218,6 +218,30 @@ class TraceTests(SynchronousTestCase):
                 chosen(Source({"trace": value}))
             self.assertIn("connmon_trace=", str(caught.exception))
             self.assertIn("expected on, all, slow or off, once", str(caught.exception))
+
+
+class TransactionTests(SynchronousTestCase):
+    """Which checkouts are followed into their transactions."""
+
+    def test_words(self) -> None:
+        """On, all or off, in any of the words for them; on by default."""
+        self.assertEqual("on", chosen().transactions)
+        for expected, values in {
+            "on": ("on", "true", True),
+            "all": ("all", " ALL"),
+            "off": ("off", "0", False),
+        }.items():
+            for value in values:
+                found = chosen(Source({"transactions": value}))
+                self.assertEqual(expected, found.transactions)
+
+    def test_other_words(self) -> None:
+        """Anything else is a mistake; so is what is a word for traces only."""
+        for value in ("slow", "", 1, ("on", "off")):
+            with self.assertRaises(OptionError) as caught:
+                chosen(Source({"transactions": value}))
+            self.assertIn("connmon_transactions=", str(caught.exception))
+            self.assertIn("expected on, all or off, once", str(caught.exception))
 
 
 class SlowTests(SynchronousTestCase):

@@ -6,26 +6,33 @@
 from __future__ import annotations
 
 import copy
+import warnings
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import sqlalchemy
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from connmon.client import following, listeners
 from connmon.client.agent import HERE
 from connmon.client.autocommit import Autocommit
 from connmon.client.listeners import Watch
+from connmon.client.options import ALL, NONE
+from connmon.client.tokens import KEY
 from connmon.client.transactions import hearing_of
 from connmon.model.records import DETACHED, OUT
-from tests.client.fakedb import FakeDialect, Gone, OperationalError
+from tests.client.fakedb import Clock, FakeDialect, Gone, OperationalError
 from tests.client.truth import StandIn, TruthCase, collect
 
-NONE = (None, None)
+UNTOLD = (None, None)
 
 IS_OLD = sqlalchemy.__version__.startswith("1.")
 
@@ -53,7 +60,7 @@ class TransactionTests(TruthCase):
     def test_idle_in_it(self) -> None:
         """Since the last statement was done, by commit or rollback it is over."""
         connection = self.connect(self.engine())
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         for end in ("commit", "rollback"):
             self.server.slowness = 3.0
             transaction = connection.begin()
@@ -64,16 +71,16 @@ class TransactionTests(TruthCase):
             self.wait(5.0)
             self.assertEqual((15.0, 5.0), self.told())
             getattr(transaction, end)()
-            self.assertEqual(NONE, self.told())
+            self.assertEqual(UNTOLD, self.told())
         connection.close()
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
 
     def test_a_begin_is_not_a_transaction_yet(self) -> None:
         """The database has not heard of it."""
         connection = self.connect(self.engine())
         transaction = connection.begin()
         self.wait(50.0)
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         connection.exec_driver_sql("select 1")
         self.assertEqual((0.0, 0.0), self.told())
         transaction.commit()
@@ -104,7 +111,7 @@ class TransactionTests(TruthCase):
                 connection.exec_driver_sql("select 1")
                 self.wait(7.0)
             self.assertEqual([(7.0, None)], seen)
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
 
     def test_a_statement_that_fails(self) -> None:
         """It is done; the transaction goes on until it is rolled back."""
@@ -122,7 +129,7 @@ class TransactionTests(TruthCase):
             self.wait(1.0)
             self.assertEqual((1.0, 1.0), self.told())
             transaction.rollback()
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
 
     def test_an_end_that_fails(self) -> None:
         """It is over all the same: SQLAlchemy does not know of one any more."""
@@ -131,7 +138,7 @@ class TransactionTests(TruthCase):
         connection.exec_driver_sql("select 1")
         self.server.failures = 1
         self.assertRaises(DBAPIError, transaction.commit)
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         self.assertEqual(1, self.report().counters.commits)
 
     def test_the_connection_is_lost(self) -> None:
@@ -159,7 +166,7 @@ class TransactionTests(TruthCase):
             with connection.begin_nested():
                 pass
             self.assertEqual((3.0, 0.0), self.told())
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         self.assertEqual(1, self.report().counters.commits)
 
     def test_two_phases(self) -> None:
@@ -171,7 +178,7 @@ class TransactionTests(TruthCase):
         self.wait(9.0)
         self.assertEqual((9.0, 9.0), self.told())
         transaction.commit()
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
 
     def test_two_phases_that_execute_and_roll_back_by_themselves(self) -> None:
         """As PostgreSQL's do: that is one commit, and no transaction of its own."""
@@ -186,7 +193,7 @@ class TransactionTests(TruthCase):
             connection.exec_driver_sql("select 1")
             transaction.commit()
         (record,) = self.report().connections
-        self.assertEqual(NONE, (record.transaction, record.quiet))
+        self.assertEqual(UNTOLD, (record.transaction, record.quiet))
         counters = self.report().counters
         self.assertEqual((1, 0), (counters.commits, counters.rollbacks))
 
@@ -197,7 +204,7 @@ class TransactionTests(TruthCase):
         connection.exec_driver_sql("select 1")
         del connection
         collect()
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         self.assertEqual(1, self.report().counters.rollbacks)
 
     def test_a_check_in_that_ends_none(self) -> None:
@@ -207,10 +214,10 @@ class TransactionTests(TruthCase):
         connection.exec_driver_sql("select 1")
         del connection
         collect()
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         self.wait(3.0)
         connection = self.connect(engine)
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         connection.exec_driver_sql("select 1")
         self.wait(1.0)
         self.assertEqual((1.0, 1.0), self.told())
@@ -226,7 +233,7 @@ class TransactionTests(TruthCase):
         connection.exec_driver_sql("select 1")
         self.assertEqual((2.0, 0.0), self.told())
         connection.get_transaction().commit()
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
 
     def test_two_users_of_one_connection(self) -> None:
         """A second one, as ``StaticPool`` allows, ends nobody's transaction."""
@@ -239,12 +246,20 @@ class TransactionTests(TruthCase):
         second.exec_driver_sql("select 1")
         self.assertEqual((5.0, 0.0), self.told())
 
+    def test_a_user_of_what_another_gave_back(self) -> None:
+        """Nobody has that, as far as its pool is concerned."""
+        engine = self.engine(poolclass=StaticPool)
+        first, second = self.connect(engine), self.connect(engine)
+        first.close()
+        second.exec_driver_sql("select 1")
+        self.assertEqual(UNTOLD, self.told())
+
     def test_a_cursor_of_the_drivers_own(self) -> None:
         """What that does is not seen."""
         fairy = self.take(self.engine())
         self.truth.transacting.clear()
         fairy.cursor().execute("select 1")
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
         fairy.close()
         self.assertEqual(0, self.report().counters.rollbacks)
 
@@ -257,7 +272,7 @@ class TransactionTests(TruthCase):
         for each in ("do_execute", "do_executemany"):
             getattr(engine.dialect, each)(cursor, "select 1", ())
         engine.dialect.do_execute_no_params(cursor, "select 1")
-        self.assertEqual(NONE, self.told())
+        self.assertEqual(UNTOLD, self.told())
 
     def test_statements_without_parameters(self) -> None:
         """They go another way."""
@@ -277,7 +292,7 @@ class TransactionTests(TruthCase):
         engine = self.engine(isolation_level="AUTOCOMMIT")
         with self.connect(engine) as connection:
             connection.exec_driver_sql("select 1")
-            self.assertEqual(NONE, self.told())
+            self.assertEqual(UNTOLD, self.told())
         usual = engine.execution_options(isolation_level="SERIALIZABLE")
         with self.connect(usual) as connection:
             connection.exec_driver_sql("select 1")
@@ -285,7 +300,7 @@ class TransactionTests(TruthCase):
             self.assertEqual((1.0, 1.0), self.told())
         with self.connect(engine) as connection:
             connection.exec_driver_sql("select 1")
-            self.assertEqual(NONE, self.told())
+            self.assertEqual(UNTOLD, self.told())
 
     def test_autocommit_of_one_connection(self) -> None:
         """As long as it is out, or of a copy of the engine."""
@@ -298,7 +313,7 @@ class TransactionTests(TruthCase):
             with self.connect(copy if again else engine) as connection:
                 each = connection.execution_options(isolation_level="AUTOCOMMIT")
                 each.exec_driver_sql("select 1")
-                self.assertEqual(NONE, self.told())
+                self.assertEqual(UNTOLD, self.told())
         self.assertEqual((0, 2), self.report().counters[8:10])
 
     def test_what_is_news(self) -> None:
@@ -369,7 +384,7 @@ class DialectTests(SynchronousTestCase):
         watched, other = self.engine(), self.engine()
         kind = type(watched.dialect)
         before = set(dir(kind))
-        Watch(self.agent, watched, transactions=True)
+        Watch(self.agent, watched, transactions=ALL)
         self.assertIs(kind, type(watched.dialect))
         self.assertEqual(before, set(dir(kind)))
         self.assertIsNotNone(hearing_of(watched.dialect))
@@ -379,7 +394,7 @@ class DialectTests(SynchronousTestCase):
         """Nothing takes any place."""
         engine = self.engine()
         before = set(vars(engine.dialect))
-        Watch(self.agent, engine, transactions=False)
+        Watch(self.agent, engine, transactions=NONE)
         self.assertEqual(before, set(vars(engine.dialect)))
 
     def test_nothing_is_left(self) -> None:
@@ -388,7 +403,7 @@ class DialectTests(SynchronousTestCase):
         dialect = engine.dialect
         own = dialect.do_begin = dialect.do_rollback = lambda connection: None
         before = set(vars(dialect))
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         self.assertIsNot(own, vars(dialect)["do_rollback"])
         self._cleanups.clear()
         del engine
@@ -402,7 +417,7 @@ class DialectTests(SynchronousTestCase):
         second: Any = Engine(first.pool.recreate(), first.dialect, first.url)
         dialect = first.dialect
         for each in (first, second):
-            Watch(self.agent, each, transactions=True)
+            Watch(self.agent, each, transactions=ALL)
         self.assertEqual([True, True], self.transactions(first, second))
         self.assertEqual(2, self.agent.ledger.whole(1, 0.0, 0.0).counters.rollbacks)
         self._cleanups.clear()
@@ -419,7 +434,7 @@ class DialectTests(SynchronousTestCase):
     def test_shared_with_an_engine_that_is_not_watched(self) -> None:
         """That works, and nothing is told of it."""
         first: Any = self.engine()
-        Watch(self.agent, first, transactions=True)
+        Watch(self.agent, first, transactions=ALL)
         bare = create_engine("sqlite://", poolclass=QueuePool)
         other = Engine(bare.pool, first.dialect, first.url)
         self.assertEqual([], self.transactions(other))
@@ -433,7 +448,7 @@ class DialectTests(SynchronousTestCase):
         engine: Any = self.engine()
         own = engine.dialect.do_commit = lambda connection: connection.commit()
         before = set(vars(engine.dialect))
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         copied: Any = copy.copy(engine.dialect)
         self.assertEqual(before, set(vars(copied)))
         self.assertIs(own, vars(copied)["do_commit"])
@@ -450,14 +465,14 @@ class DialectTests(SynchronousTestCase):
             plain(cursor, statement, *rest)
 
         engine.dialect.do_execute = do_execute
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         self.assertEqual([True], self.transactions(engine))
         self.assertIn("select 1", seen)
 
     def test_a_class_that_is_changed_afterwards(self) -> None:
         """As tests do that replace a method of it."""
         engine: Any = self.engine()
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         with mock.patch.object(
             type(engine.dialect), "do_execute", side_effect=ValueError
         ) as replaced:
@@ -468,7 +483,7 @@ class DialectTests(SynchronousTestCase):
     def test_an_instance_that_is_changed_afterwards(self) -> None:
         """A mock takes our place, and gives it back."""
         engine: Any = self.engine()
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         self.assertEqual([True], self.transactions(engine))
         with mock.patch.object(engine.dialect, "do_rollback") as replaced:
             self.transactions(engine)
@@ -493,10 +508,265 @@ class DialectTests(SynchronousTestCase):
         before = set(vars(engine.dialect))
         told: list[Exception] = []
         self.patch(HERE, "failed", told.append)
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         self.assertEqual(["do_execute"], [str(each) for each in told])
         self.assertEqual(before, set(vars(engine.dialect)))
         self.assertEqual([False], self.transactions(engine))
+
+
+class BudgetTests(SynchronousTestCase):
+    """So many checkouts of a pool are followed from one report to the next."""
+
+    def setUp(self) -> None:
+        """Two at a time, in a process of its own."""
+        self.patch(listeners, "FOLLOWED", 2)
+        self.clock = Clock()
+        self.patch(following, "monotonic", self.clock.monotonic)
+        self.patch(following, "REST_SECONDS", 0.0)
+        self.agent = cast("Any", StandIn())
+        self.engine: Any = create_engine(
+            "sqlite://",
+            poolclass=QueuePool,
+            pool_size=4,
+            connect_args={"check_same_thread": False},
+        )
+        self.addCleanup(self.engine.dispose)
+        self.watch: Any = Watch(self.agent, self.engine)
+        self.sequence = 0
+
+    def keep_books(self) -> None:
+        """What a report does."""
+        self.sequence += 1
+        self.agent.ledger.collect(self.sequence, 0.0, 0.0)
+
+    def taken(self, count: int) -> list[Any]:
+        """So many, each in a transaction."""
+        found = [self.engine.connect() for _ in range(count)]
+        for connection in found:
+            self.addCleanup(connection.close)
+            connection.exec_driver_sql("select 1")
+        return found
+
+    def told(self, connection: Any) -> bool:
+        """Whether that is told to be in a transaction."""
+        ours = connection.connection._connection_record.info[KEY]
+        return ours.look().transaction is not None
+
+    def test_no_more(self) -> None:
+        """Those beyond it are in no transaction, as far as anybody knows."""
+        found = self.taken(4)
+        self.assertEqual([True, True, False, False], list(map(self.told, found)))
+        self.keep_books()
+        found[3].exec_driver_sql("select 1")
+        self.assertFalse(self.told(found[3]))
+
+    def test_those_that_follow_a_report(self) -> None:
+        """There are as many again."""
+        self.taken(2)
+        self.keep_books()
+        self.assertEqual([True, True], list(map(self.told, self.taken(2))))
+
+    def test_a_checkout_is_followed_to_its_end(self) -> None:
+        """Whatever else is taken meanwhile, and through all of its transactions."""
+        (first,) = self.taken(1)
+        for _ in range(5):
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("select 1")
+        first.commit() if hasattr(first, "commit") else first.begin().commit()
+        self.assertFalse(self.told(first) and not IS_OLD)
+        first.exec_driver_sql("select 1")
+        self.assertTrue(self.told(first))
+
+    def test_all_of_them(self) -> None:
+        """If that is asked for, also by another engine with the same pool."""
+        other = Engine(self.engine.pool, self.engine.dialect, self.engine.url)
+        Watch(self.agent, other, transactions=ALL)
+        Watch(self.agent, other, transactions=NONE)
+        self.assertEqual([True] * 4, list(map(self.told, self.taken(4))))
+
+    def test_of_a_connection_from_before_a_fork(self) -> None:
+        """It is known anew, and what it was is not followed."""
+        connection = self.engine.connect()
+        connection.close()
+        # What a child has at its first use of a pool.
+        self.patch(self.watch, "_agent", StandIn())
+        (connection,) = self.taken(1)
+        self.assertEqual(1, len(self.watch.following.connections))
+        self.assertTrue(self.told(connection))
+        connection.close()
+        self.assertEqual(set(), self.watch.following.connections)
+
+    def heard(self) -> set[str]:
+        """What of the dialect's is ours."""
+        return {each for each in vars(self.engine.dialect) if each.startswith("do_")}
+
+    def test_at_rest(self) -> None:
+        """When the last that is followed is over, nothing stands in anybody's way."""
+        everything = self.heard()
+        self.assertIn("do_execute", everything)
+        first, second, third = self.taken(3)
+        first.close()
+        self.assertEqual(everything, self.heard())
+        second.close()
+        self.assertEqual(set(), self.heard())
+        third.exec_driver_sql("select 1")
+        self.keep_books()
+        self.assertEqual(everything, self.heard())
+        self.assertEqual([True], list(map(self.told, self.taken(1))))
+
+    def test_a_pool_that_is_used_much(self) -> None:
+        """It is followed again after a rest; one that is used less, all the time."""
+        self.patch(following, "REST_SECONDS", 10.0)
+        told = []
+        for used in (1, 1, 1, 2, 1, 1, 2, 2):
+            self.keep_books()
+            connections = self.taken(used)
+            told.append([self.told(each) for each in connections])
+            for connection in connections:
+                connection.close()
+            self.clock.now += 4.0
+        self.assertEqual([[True]] * 3 + [[True] * 2], told[:4])
+        self.assertEqual([[False]] * 2 + [[True] * 2, [False] * 2], told[4:])
+
+    def test_no_rest_for_those_who_follow_all(self) -> None:
+        """Nor before the budget is used up; then a report changes nothing."""
+        everything, ours = self.heard(), self.engine.dialect.do_execute
+        self.taken(1)[0].close()
+        self.assertEqual(everything, self.heard())
+        self.keep_books()
+        self.assertIs(ours, self.engine.dialect.do_execute)
+        self.watch.follow_transactions(self.engine, ALL)
+        for connection in self.taken(4):
+            connection.close()
+        self.assertEqual(everything, self.heard())
+
+    def test_no_rest_while_another_pool_is_heard(self) -> None:
+        """Of engines that share a dialect, the other may have checkouts to follow."""
+        everything = self.heard()
+        bare = create_engine("sqlite://", poolclass=QueuePool)
+        other: Any = Engine(bare.pool, self.engine.dialect, self.engine.url)
+        Watch(self.agent, other)
+        for connection in self.taken(3):
+            connection.close()
+        self.assertEqual(everything, self.heard())
+        with other.connect() as connection:
+            connection.exec_driver_sql("select 1")
+            self.assertTrue(self.told(connection))
+        other.dispose()
+
+    def test_what_an_application_does_to_a_dialect_at_rest(self) -> None:
+        """It holds while we hear again, and is gone when it is taken back."""
+        seen = []
+        dialect = self.engine.dialect
+
+        def do_execute(*arguments: Any) -> None:
+            seen.append("own")
+            type(dialect).do_execute(dialect, *arguments)
+
+        for connection in self.taken(2):
+            connection.close()
+        dialect.do_execute = do_execute
+        self.keep_books()
+        first, second = self.taken(2)
+        self.assertTrue(self.told(first))
+        self.assertEqual(["own", "own"], seen)
+        first.close()
+        second.close()
+        self.assertIs(do_execute, vars(dialect)["do_execute"])
+        del dialect.do_execute
+        self.keep_books()
+        for connection in self.taken(2):
+            connection.close()
+        self.assertEqual(set(), self.heard())
+
+    def test_nothing_is_left(self) -> None:
+        """However a checkout ends, its connection is not followed any more."""
+        Watch(self.agent, self.engine, transactions=ALL)
+        ends: dict[str, Callable[[Any], Any]] = {
+            "returned": lambda connection: connection.close(),
+            "invalidated": lambda connection: connection.invalidate(),
+            "detached": lambda connection: (connection.detach(), connection.close()),
+            "collected": lambda connection: None,
+        }
+        for how, end in ends.items():
+            connection = self.engine.connect()
+            connection.exec_driver_sql("select 1")
+            self.assertEqual(1, len(self.watch.following.connections), how)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                end(connection)
+                del connection
+                collect()
+            self.assertEqual(set(), self.watch.following.connections, how)
+
+    @given(st.lists(st.sampled_from(["take", "give", "execute", "commit", "report"])))
+    def test_what_is_told_is_so(self, steps: list[str]) -> None:
+        """Of each that is followed all, in any order of things, of others nothing."""
+        history = History(self.engine, self.keep_books)
+        try:
+            for step in steps:
+                history.does(step)
+                for connection in history.out:
+                    known = connection in history.within
+                    self.assertEqual(known, self.told(connection))
+        finally:
+            for connection in history.out:
+                connection.close()
+        self.assertEqual(set(), self.watch.following.connections)
+
+
+class History:
+    """What became of the connections of an engine, and what is to be told of it."""
+
+    def __init__(self, engine: Engine, report: Callable[[], None]) -> None:
+        """None is out. Two checkouts are followed from one report to the next."""
+        self._engine, self._keep_books = engine, report
+        self.out: list[Any] = []
+        #: Those that are followed, and of these the ones in a transaction.
+        self.followed: list[Any] = []
+        self.within: list[Any] = []
+        self._left = 0
+        self.report()
+
+    def does(self, step: str) -> None:
+        """One of the methods below, if there is anything to do it to."""
+        if step == "report" or (len(self.out) < 4 if step == "take" else self.out):
+            getattr(self, step)()
+
+    def take(self) -> None:
+        """Take a connection."""
+        connection = self._engine.connect()
+        self.out.append(connection)
+        if self._left:
+            self._left -= 1
+            self.followed.append(connection)
+
+    def give(self) -> None:
+        """Return the one that was taken first."""
+        connection = self.out.pop(0)
+        for each in (self.followed, self.within):
+            if connection in each:
+                each.remove(connection)
+        connection.close()
+
+    def execute(self) -> None:
+        """Do something by the one that was taken last."""
+        connection = self.out[-1]
+        connection.exec_driver_sql("select 1")
+        if connection in self.followed and connection not in self.within:
+            self.within.append(connection)
+
+    def commit(self) -> None:
+        """Have its dialect commit that."""
+        connection = self.out[-1]
+        self._engine.dialect.do_commit(connection.connection)
+        if connection in self.within:
+            self.within.remove(connection)
+
+    def report(self) -> None:
+        """Have the books kept."""
+        self._left = 2
+        self._keep_books()
 
 
 class AskingTests(SynchronousTestCase):

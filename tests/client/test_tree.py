@@ -45,9 +45,9 @@ class DestinationTests(EnginesTestCase):
 
     def test_what_it_leaves_open(self) -> None:
         """The program's name and what else is counted are its own."""
-        url = "sqlite+connmon://?connmon_program=shop&connmon_transactions=on"
+        url = "sqlite+connmon://?connmon_program=shop&connmon_transactions=all"
         asked = engines._WATCHED[create_engine(url)].asked
-        self.assertEqual(("shop", True), (asked.program, asked.transactions))
+        self.assertEqual(("shop", "all"), (asked.program, asked.transactions))
 
     def test_an_environment_that_is_emptied(self) -> None:
         """What was there at first goes on to hold."""

@@ -36,6 +36,7 @@ from sqlalchemy.pool import (
 
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
+from connmon.client.options import ALL
 from connmon.model.records import DETACHED, OUT
 from tests.client.fakedb import Clock, Server
 from tests.client.ownpools import StackPool, TaggingPool
@@ -200,7 +201,7 @@ class PoolHistory(RuleBasedStateMachine):
         )
         if shape.early:
             self.upset_by(engine, shape)
-        watch = Watch(self.agent, engine, transactions=True)
+        watch = Watch(self.agent, engine, transactions=ALL)
         if not shape.early:
             self.upset_by(engine, shape)
         self.truth.listen(engine, number)
@@ -263,7 +264,7 @@ class PoolHistory(RuleBasedStateMachine):
             return
         number = self.number_of(engine)
         other = create_engine("fakedb://db/main", module=self.server, pool=engine.pool)
-        Watch(self.agent, other, transactions=True)
+        Watch(self.agent, other, transactions=ALL)
         self.add(other, number)
 
     def number_of(self, engine: Any) -> int:

@@ -30,6 +30,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
+from connmon.client.options import ALL
 from connmon.model.records import DETACHED, IDLE, OUT
 from tests.client.fakedb import Clock, Server
 from tests.client.truth import IS_LATE, Comparison, StandIn, Truth, TruthCase, collect
@@ -125,7 +126,7 @@ class AioHistory(RuleBasedStateMachine):
             **(options if kind is None else {"poolclass": kind}),
         )
         sync: Any = self.engine.sync_engine
-        watch = Watch(self.agent, sync, transactions=True)
+        watch = Watch(self.agent, sync, transactions=ALL)
         self.truth.listen(sync, 1)
         self.truth.transacting.add(1)
         self.comparison.ids[1] = watch.pool().id

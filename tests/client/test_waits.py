@@ -22,6 +22,7 @@ import connmon
 from connmon.client import listeners
 from connmon.client.agent import HERE
 from connmon.client.listeners import LINES, Watch
+from connmon.client.options import NONE
 from connmon.client.owner import owner_name
 from connmon.client.sites import described
 from connmon.client.tags import tag
@@ -79,7 +80,7 @@ class WaitsCase(SynchronousTestCase):
             **{"poolclass": QueuePool, **chosen, **options},
         )
         self.addCleanup(engine.dispose)
-        Watch(self.agent, engine, transactions=False, trace=trace)
+        Watch(self.agent, engine, transactions=NONE, trace=trace)
         return engine
 
     def read(self) -> Report:
@@ -185,7 +186,7 @@ class ThreadTests(WaitsCase):
         )
         self.addCleanup(engine.dispose)
         held = engine.connect()
-        Watch(self.agent, engine, transactions=False)
+        Watch(self.agent, engine, transactions=NONE)
         with self.working("patient", partial(use, engine)):
             self.assertEqual(1, self.await_waiting(1).waiting)
             held.close()
@@ -519,7 +520,7 @@ class TaskTests(WaitsCase):
             connect_args={"pool": 1},
             **chosen,
         )
-        Watch(self.agent, engine.sync_engine, transactions=False)
+        Watch(self.agent, engine.sync_engine, transactions=NONE)
 
         async def run() -> None:
             await work(engine)

@@ -26,6 +26,7 @@ from twisted.trial.util import suppress
 from connmon.client import callables, listeners, tokens, transactions
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
+from connmon.client.options import ALL, NONE
 from connmon.client.owner import owner_name
 from connmon.model.histogram import BOUNDS, BUCKETS
 from connmon.model.ledger import Ledger
@@ -518,7 +519,8 @@ class TruthCase(SynchronousTestCase):
     def watch(self, engine: Any, transactions: bool = True) -> Any:
         """The engine, watched from now on."""
         number = len(self.watches) + 1
-        watch = self.watches[number] = Watch(self.agent, engine, transactions)
+        which = ALL if transactions else NONE
+        watch = self.watches[number] = Watch(self.agent, engine, which)
         self.truth.listen(engine, number)
         self.engines[number] = []
         self.comparison.ids[number] = watch.pool().id
@@ -528,7 +530,7 @@ class TruthCase(SynchronousTestCase):
     def share(self, engine: Any, number: int = 1) -> Any:
         """Another watched engine, on the same pool, which is of this number."""
         other = self.bare(pool=engine.pool, connect_args={})
-        Watch(self.agent, other, transactions=True)
+        Watch(self.agent, other, transactions=ALL)
         self.add(other, number, True)
         return other
 

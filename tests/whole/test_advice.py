@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError
 def engine(name, poolclass=pool.QueuePool, **options):
     return create_engine(
         f"sqlite+pysqlite_connmon:///{place}/{{name}}.db?connmon_addr={addr}"
-        "&connmon_program=shop&connmon_transactions=on",
+        "&connmon_program=shop",
         poolclass=poolclass,
         connect_args={{"check_same_thread": False}},
         **options,

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from connmon.client.listeners import Watch
+from connmon.client.options import ALL
 from connmon.model.ledger import Ledger
 from tests.whole import servers
 from tests.whole.fleet import BIN, Application, Console, Node, ran
@@ -76,7 +77,7 @@ class TransactionChecks:
             asyncio.run(self.do_async())
             return
         engine = create_engine(self.server.url(self.driver), future=True)
-        Watch(self.agent, engine, transactions=True)
+        Watch(self.agent, engine, transactions=ALL)
         with engine.connect() as connection:
             self.do(connection)
         self.check_autocommit_of_an_engine(engine)
@@ -85,7 +86,7 @@ class TransactionChecks:
     async def do_async(self) -> None:
         """The same with asyncio."""
         engine = create_async_engine(self.server.url(self.driver))
-        Watch(self.agent, engine.sync_engine, transactions=True)
+        Watch(self.agent, engine.sync_engine, transactions=ALL)
         async with engine.connect() as connection:
             await connection.run_sync(self.do)
         await engine.dispose()
@@ -342,7 +343,7 @@ class ConsoleTests(SynchronousTestCase):
         self.addCleanup(self.node.end)
         url = (
             f"sqlite:///{directory}/x.db?plugin=connmon&connmon_program=app"
-            f"&connmon_addr={self.node.address}&connmon_transactions=on"
+            f"&connmon_addr={self.node.address}"
         )
         self.program = Application(SETUP.format(url=url))
         self.addCleanup(self.program.end)
