@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -12,6 +10,7 @@ from typing import Any, NoReturn
 
 from connmon.config import AnyAddress
 from connmon.console import stream, verdict
+from connmon.console.command import complain, warn
 from connmon.console.freshness import no_daemon
 from connmon.console.link import Failed
 from connmon.console.options import (
@@ -30,6 +29,7 @@ from connmon.views.answer import checked
 from connmon.views.frame import Frame
 from connmon.views.query import WHOLE, Query
 from connmon.views.schema import PROGRAMS
+from connmon.wire.reactor import steady_reactor
 
 TIMEOUT = 10.0
 """Seconds after which there is no answer; monitoring systems wait for 10 to 60."""
@@ -55,8 +55,7 @@ def main(argv: Sequence[str], program: str) -> int:
     """
     try:
         wanted = parse(argv, program)
-        for warning in wanted.target.warnings:
-            print(f"{program}: {warning}", file=sys.stderr)
+        warn(program, wanted.target.warnings)
         found = _asked(wanted)
     except ConnmonError as error:
         found = verdict.unknown(str(error))
@@ -65,7 +64,7 @@ def main(argv: Sequence[str], program: str) -> int:
     try:
         stream.write(f"{found.line}\n")
     except ConnmonError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        complain(program, str(error))
         return verdict.UNKNOWN
     return found.status
 
@@ -280,10 +279,5 @@ def look(reactor: Any, wanted: Check) -> Frame:
 
 def _asked(wanted: Check) -> Verdict:
     """What the nodes' answer comes to. Raises ``ConnmonError`` if there is none."""
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Timers must not follow adjustments of the wall clock.
-    reactor.seconds = time.monotonic
-    frame = look(reactor, wanted)
+    frame = look(steady_reactor(), wanted)
     return verdict.judged(frame, wanted.limits, filtered=bool(wanted.query.where))

@@ -3,141 +3,63 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import sys
-import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from connmon.console import batch, clock, figures, stream, terminal
+from connmon.console import clock, figures
 from connmon.console.cells import harmless, sentence
+from connmon.console.listing import Listing
 from connmon.console.marks import Values, number
-from connmon.console.options import DEFAULT_DELAY, Target, add_target, joined, target
 from connmon.console.options import count as count_of
-from connmon.console.text import UNICODE, Glyphs
-from connmon.errors import ConnmonError, QueryError
-from connmon.views.answer import checked
-from connmon.views.frame import Frame
+from connmon.console.text import Glyphs
 from connmon.views.query import WHOLE, Query
 from connmon.views.schema import TIMEOUTS, Taking
 
-NOTHING = "no checkout has timed out"
-"""What is said where there is nothing to show."""
 
+class Timeouts(Listing):
+    """What the nodes kept of pools that timed out, the newest first."""
 
-def main(argv: Sequence[str], program: str) -> int:
-    """Print what the nodes kept, the newest first; the exit status."""
-    try:
-        nodes, query, form = parse(argv, program)
-        for warning in nodes.warnings:
-            print(f"{program}: {warning}", file=sys.stderr)
-        return _print(nodes, query, form)
-    except ConnmonError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
+    view = TIMEOUTS
+    description = "Pools that timed out: who held the connections, and who waited."
+    nothing = "no checkout has timed out"
 
+    def add_choice(self, group: argparse._ArgumentGroup) -> None:
+        """Add how many of them."""
+        few = group.add_mutually_exclusive_group()
+        few.add_argument("--last", action="store_true", help="only the newest")
+        few.add_argument(
+            "-N",
+            dest="count",
+            metavar="COUNT",
+            type=count_of,
+            help="only so many of the newest",
+        )
 
-def parse(argv: Sequence[str], program: str) -> tuple[Target, Query, str]:
-    """Which nodes to ask, for what, and how to write it: ``json`` or ``text``.
+    def query(self, given: argparse.Namespace) -> Query:
+        """What to ask for, by that."""
+        return Query(TIMEOUTS, limit=1 if given.last else given.count or WHOLE)
 
-    A bad option ends the program with status 2; raises ``ConfigError`` for a bad
-    config, or a service or node that it lacks.
-    """
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description="Pools that timed out: who held the connections, and who waited.",
-        allow_abbrev=False,
-    )
-    add_target(parser)
-    _add_choice(parser)
-    given = parser.parse_args(joined(argv))
-    query = Query(
-        TIMEOUTS,
-        where=(given.filter,) if given.filter.strip() else (),
-        limit=1 if given.last else given.count or WHOLE,
-    )
-    try:
-        checked(query)
-    except QueryError as error:
-        parser.error(f"argument --filter: {error}")
-    return target(parser, given), query, "json" if given.json else "text"
+    def object(self, row: Values, at: float) -> Mapping[str, object]:
+        """The row, with the Unix time at which it was."""
+        age = number(row["age_seconds"])
+        return {"time": None if age is None else round(at - age, 3), **row}
 
-
-def _add_choice(parser: argparse.ArgumentParser) -> None:
-    """Which of them, and in which form."""
-    group = parser.add_argument_group("what to show")
-    few = group.add_mutually_exclusive_group()
-    few.add_argument("--last", action="store_true", help="only the newest")
-    few.add_argument(
-        "-N",
-        dest="count",
-        metavar="COUNT",
-        type=count_of,
-        help="only so many of the newest",
-    )
-    group.add_argument(
-        "--filter",
-        metavar="TEXT",
-        default="",
-        help="only those that a filter of the view timeouts matches",
-    )
-    group.add_argument(
-        "--json", action="store_true", help="one JSON object for each, on one line"
-    )
-
-
-def _print(nodes: Target, query: Query, form: str) -> int:
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Timers must not follow adjustments of the wall clock.
-    reactor.seconds = time.monotonic
-    glyphs = terminal.glyphs(dict(os.environ))
-
-    def written(frame: Frame, at: float, first: bool) -> str:
-        return as_json(frame, at) if form == "json" else as_text(frame, at, glyphs)
-
-    return stream.run(reactor, nodes, query, written, DEFAULT_DELAY, iterations=1)
-
-
-def as_json(frame: Frame, at: float) -> str:
-    """One line for each timeout; none if there is none. The frame came ``at``."""
-    return "".join(
-        json.dumps({"time": _moment(row, at), **row}, allow_nan=False) + "\n"
-        for row in batch.objects(frame, at)
-    )
-
-
-def _moment(row: Values, at: float) -> float | None:
-    """The Unix time at which it was."""
-    age = row["age_seconds"]
-    return None if age is None else round(at - age, 3)
-
-
-def as_text(frame: Frame, at: float, glyphs: Glyphs = UNICODE) -> str:
-    """The same to be read by people, with an empty line between two."""
-    found = [
-        "\n".join(_told(dict(zip(frame.fields, row, strict=True)), at, glyphs))
-        for row in frame.rows
-    ]
-    return "\n\n".join(found or [NOTHING]) + "\n"
-
-
-def _told(values: Values, at: float, glyphs: Glyphs) -> list[str]:
-    age = number(values.get("age_seconds"))
-    when = "" if age is None else clock.told(at - age, clock.DATE_AND_TIME)
-    names = [harmless(values.get(name), glyphs) for name in ("hostname", "progname")]
-    pid = number(values.get("pid"))
-    names[1] += "" if pid is None else f"[{int(pid)}]"
-    pool = harmless(values.get("pool_name"), glyphs)
-    return [
-        "  ".join(filter(None, (when, *names, pool))),
-        f"  {_full(values)}",
-        f"  {_victim(values, glyphs)}",
-        *_takings("held by", values.get("holders"), glyphs),
-        *_takings("waiting", values.get("waiters"), glyphs),
-    ]
+    def lines(self, values: Values, at: float, glyphs: Glyphs) -> list[str]:
+        """Which pool, when, how full it was, who gave up, who held and who waited."""
+        age = number(values.get("age_seconds"))
+        when = "" if age is None else clock.told(at - age, clock.DATE_AND_TIME)
+        names = [
+            harmless(values.get(name), glyphs) for name in ("hostname", "progname")
+        ]
+        pid = number(values.get("pid"))
+        names[1] += "" if pid is None else f"[{int(pid)}]"
+        pool = harmless(values.get("pool_name"), glyphs)
+        return [
+            "  ".join(filter(None, (when, *names, pool))),
+            f"  {_full(values)}",
+            f"  {_victim(values, glyphs)}",
+            *_takings("held by", values.get("holders"), glyphs),
+            *_takings("waiting", values.get("waiters"), glyphs),
+        ]
 
 
 def _full(values: Values) -> str:
@@ -184,3 +106,6 @@ def _named(word: str, name: str, glyphs: Glyphs) -> str:
     """A name after a word for what it is; empty without one."""
     said = harmless(name, glyphs)
     return f"{word} {said}" if said else ""
+
+
+main = Timeouts().main

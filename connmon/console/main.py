@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from twisted.python.failure import Failure
 
 from connmon.console import batch, preferences, stream, terminal
 from connmon.console.choices import Choices
+from connmon.console.command import ended, warn
 from connmon.console.live import Live
 from connmon.console.logbook import Logbook
 from connmon.console.options import DEFAULT_DELAY, Target, Wanted, fields, parse
@@ -22,9 +22,10 @@ from connmon.console.place import Place, Screen
 from connmon.console.player import Player, moment
 from connmon.console.source import Replayed, Source, of_nodes
 from connmon.console.tape import Recording
-from connmon.errors import ConfigError, ConnmonError
+from connmon.errors import ConfigError
 from connmon.views.query import Query
 from connmon.views.schema import PROGRAMS, VIEWS
+from connmon.wire.reactor import steady_reactor
 from connmon.wording import printable
 
 MOST_WARNINGS = 5
@@ -33,17 +34,16 @@ MOST_WARNINGS = 5
 
 def main(argv: Sequence[str], program: str) -> int:
     """Run the console; the exit status."""
-    try:
+
+    def viewed() -> int:
         wanted = parse(argv, program)
         if wanted.list_fields:
             stream.write(fields(VIEWS[wanted.query.view]))
             return 0
-        for warning in wanted.target.warnings if wanted.target else ():
-            print(f"{program}: {warning}", file=sys.stderr)
+        warn(program, wanted.target.warnings if wanted.target else ())
         return view(wanted)
-    except ConnmonError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
+
+    return ended(program, viewed)
 
 
 def watch(
@@ -64,11 +64,7 @@ def watch(
 
 def view(wanted: Wanted) -> int:
     """Show the screen, or write frames, as ``chosen`` says; the exit status."""
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Timers must not follow adjustments of the wall clock.
-    reactor.seconds = time.monotonic
+    reactor = steady_reactor()
     environ = dict(os.environ)
     replaying = wanted.replay is not None
     form, iterations = chosen(

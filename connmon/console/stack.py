@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
-import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -16,15 +14,16 @@ from twisted.python.failure import Failure
 
 from connmon.config import AnyAddress
 from connmon.console import holders, stream, terminal
+from connmon.console.command import complain, ended, warn
 from connmon.console.freshness import no_daemon
 from connmon.console.holders import NoStacks, Whose
 from connmon.console.link import Failed, Uplink
 from connmon.console.options import Target, add_target, joined, target
 from connmon.console.text import UNICODE, Glyphs
-from connmon.errors import ConnmonError
 from connmon.model.stacks import Found
 from connmon.views.frame import Frame
 from connmon.views.query import Query
+from connmon.wire.reactor import steady_reactor
 
 PULSE = Query(limit=0)
 """What is asked for besides, to know that a node is there: no rows."""
@@ -34,14 +33,13 @@ PULSE_SECONDS = 1.0
 
 def main(argv: Sequence[str], program: str) -> int:
     """Ask a node, and print what it says; the exit status."""
-    try:
+
+    def asked() -> int:
         nodes, whose, form = parse(argv, program)
-        for warning in nodes.warnings:
-            print(f"{program}: {warning}", file=sys.stderr)
+        warn(program, nodes.warnings)
         return _print(nodes, whose, form, program)
-    except ConnmonError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
+
+    return ended(program, asked)
 
 
 def parse(argv: Sequence[str], program: str) -> tuple[Target, Whose, str]:
@@ -80,17 +78,12 @@ def parse(argv: Sequence[str], program: str) -> tuple[Target, Whose, str]:
 
 
 def _print(nodes: Target, whose: Whose, form: str, program: str) -> int:
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Timers must not follow adjustments of the wall clock.
-    reactor.seconds = time.monotonic
     glyphs = terminal.glyphs(dict(os.environ))
-    status, said = ask(reactor, nodes, whose, form, glyphs)
+    status, said = ask(steady_reactor(), nodes, whose, form, glyphs)
     if status == 0:
         stream.write(said)
     elif said:
-        print(f"{program}: {said}", file=sys.stderr)
+        complain(program, said)
     return status
 
 

@@ -6,12 +6,12 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, TextIO
+from typing import ClassVar, NamedTuple, TextIO
 
 from connmon.console import batch, figures, sought, stream, terminal
 from connmon.console.cells import harmless, sentence
+from connmon.console.command import ended, warn
 from connmon.console.marks import Values, number
 from connmon.console.options import DEFAULT_DELAY, Target, add_target, target
 from connmon.console.sought import Sought
@@ -21,6 +21,7 @@ from connmon.errors import ConnmonError, QueryError
 from connmon.views.frame import Frame
 from connmon.views.query import Query
 from connmon.views.schema import CONNECTIONS
+from connmon.wire.reactor import steady_reactor
 
 STANDARD_INPUT = "-"
 """What stands for the lines of standard input."""
@@ -62,14 +63,13 @@ class Found(NamedTuple):
 
 def main(argv: Sequence[str], program: str) -> int:
     """Print whose the sessions are; the exit status, 1 if one is not known."""
-    try:
+
+    def asked() -> int:
         nodes, wanted, form = parse(argv, program)
-        for warning in nodes.warnings:
-            print(f"{program}: {warning}", file=sys.stderr)
+        warn(program, nodes.warnings)
         return _ask(nodes, wanted, form)
-    except ConnmonError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
+
+    return ended(program, asked)
 
 
 def parse(
@@ -149,11 +149,7 @@ def _lines(fd: int) -> list[str]:
 
 
 def _ask(nodes: Target, wanted: Sequence[Sought], form: str) -> int:
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Timers must not follow adjustments of the wall clock.
-    reactor.seconds = time.monotonic
+    reactor = steady_reactor()
     glyphs = terminal.glyphs(dict(os.environ))
 
     def written(found: Sequence[Found]) -> str:

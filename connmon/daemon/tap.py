@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import socket
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from connmon.model.journal import Journal
 from connmon.views.fleet import Fleet
 from connmon.views.query import Query
 from connmon.wire.frames import encode_feed
+from connmon.wire.reactor import steady_reactor
 
 COLLECTOR = (50_000, 20, 100)
 """When a node collects garbage, as ``gc.set_threshold`` has it."""
@@ -69,12 +69,7 @@ def makeService(options: Any) -> MultiService:
     Called by twistd. A mistake in the options or the config, or a port that is in use,
     ends the program with one line.
     """
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Twisted's own reading is the wall clock: an adjustment of it would end every
-    # timer here at once, or hold them all up.
-    reactor.seconds = time.monotonic
+    reactor = steady_reactor()
     # A full collection looks at each record there is: with 10,000 programs it stops the
     # node for half a second, some twice a minute by Python's own thresholds.
     gc.set_threshold(*COLLECTOR)

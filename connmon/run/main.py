@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from connmon.run.environment import watched
 from connmon.run.node import PrivateNode, private
 from connmon.run.telling import as_object, as_text
 from connmon.run.witness import Verdict, Witness
+from connmon.wire.reactor import steady_reactor
 
 SETTLED_SECONDS = 0.1
 """For how long nobody must have been linked, for all to be heard."""
@@ -128,11 +128,7 @@ def _opened(parser: argparse.ArgumentParser, path: str | None) -> IO[str] | None
 
 def _run(command: Sequence[str]) -> tuple[int, Verdict]:
     """Run a command to its end; its exit status, and what was seen meanwhile."""
-    from twisted.internet import reactor as global_reactor
-
-    reactor: Any = global_reactor
-    # Timers must not follow adjustments of the wall clock.
-    reactor.seconds = time.monotonic
+    reactor = steady_reactor()
     _log_faults()
     witness = Witness()
     failure: NotStarted | None = None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.config import Address
-from connmon.console.advice import NOTHING, as_json, as_text, parse
+from connmon.console.advice import Advice
 from connmon.console.line import folded
 from connmon.console.text import ASCII
 from connmon.console.text import width as cells_of
@@ -20,6 +20,10 @@ from connmon.views.query import Query
 from connmon.views.schema import ADVICE, VIEWS
 from tests.console.frames import FRAMES, a_frame
 from tests.console.sources import told_frames
+
+LISTING = Advice()
+
+NOW = 1000000.0
 
 FRAME = FRAMES[ADVICE]
 
@@ -34,7 +38,7 @@ class OptionTests(SynchronousTestCase):
             (["api", "--json"], Query(ADVICE, scope=(("progname", "api"),)), "json"),
             (["--filter", "-sev:info"], Query(ADVICE, where=("-sev:info",)), "text"),
         ):
-            nodes, *rest = parse(["-H", "10.0.0.1", *argv], "connmon advice")
+            nodes, *rest = LISTING.parse(["-H", "10.0.0.1", *argv], "connmon advice")
             self.assertEqual([query, form], rest)
             self.assertEqual((Address("10.0.0.1", 5800),), nodes.addresses)
 
@@ -49,25 +53,25 @@ class OptionTests(SynchronousTestCase):
                 redirect_stderr(io.StringIO()) as err,
                 self.assertRaises(SystemExit) as caught,
             ):
-                parse(["-H", "10.0.0.1", *argv], "connmon advice")
+                LISTING.parse(["-H", "10.0.0.1", *argv], "connmon advice")
             self.assertEqual(2, caught.exception.code)
             self.assertIn(said, err.getvalue())
 
 
 class FormTests(SynchronousTestCase):
-    """``as_json`` and ``as_text``."""
+    """As JSON, and to be read."""
 
     def test_json(self) -> None:
         """An object for each finding, on a line, with the fields of the view."""
-        first, second = map(json.loads, as_json(FRAME, 0.0).splitlines())
+        first, second = map(json.loads, LISTING.as_json(FRAME, NOW).splitlines())
         self.assertEqual([each.name for each in VIEWS[ADVICE].fields], list(first))
         self.assertEqual(["ctl1", "ctl2"], first["hostnames"])
         self.assertEqual("engine-per-request", second["rule"])
-        self.assertEqual("", as_json(a_frame(ADVICE), 0.0))
+        self.assertEqual("", LISTING.as_json(a_frame(ADVICE), NOW))
 
     def test_text(self) -> None:
         """What it is about, what is wrong, the evidence, and what to do."""
-        first, second = as_text(FRAME).split("\n\n")
+        first, second = LISTING.as_text(FRAME, NOW).split("\n\n")
         name = "mysql+pymysql://db1.prod:3306/nova"
         about = f"warn  pool-too-small  nova-api  on ctl1, ctl2  {name}"
         evidence = FRAME.rows[0][FRAME.fields.index("evidence")]
@@ -81,15 +85,15 @@ class FormTests(SynchronousTestCase):
             first.splitlines(),
         )
         self.assertTrue(second.startswith("info  engine-per-request  frontend/uwsgi  "))
-        self.assertEqual(f"{NOTHING}\n", as_text(a_frame(ADVICE)))
+        self.assertEqual(f"{LISTING.nothing}\n", LISTING.as_text(a_frame(ADVICE), NOW))
 
     @settings(deadline=None, max_examples=60, database=None)
     @given(told_frames(ADVICE))
     def test_it_is_harmless(self, frame: Frame) -> None:
         """Whatever names a node tells."""
-        self.assertTrue(as_text(frame).replace("\n", "").isprintable())
-        self.assertTrue(as_text(frame, ASCII).isascii())
-        for line in as_json(frame, 0.0).splitlines():
+        self.assertTrue(LISTING.as_text(frame, NOW).replace("\n", "").isprintable())
+        self.assertTrue(LISTING.as_text(frame, NOW, ASCII).isascii())
+        for line in LISTING.as_json(frame, NOW).splitlines():
             json.loads(line)
 
 

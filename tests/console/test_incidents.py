@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.config import Address
 from connmon.console import clock
-from connmon.console.incidents import NOTHING, as_json, as_text, parse
+from connmon.console.incidents import Timeouts
 from connmon.console.text import ASCII
 from connmon.views.frame import Frame
 from connmon.views.query import WHOLE, Query
@@ -19,6 +19,7 @@ from connmon.views.schema import TIMEOUTS, VIEWS
 from tests.console.frames import FRAMES, a_frame
 from tests.console.sources import told_frames
 
+LISTING = Timeouts()
 NOW = 1_700_000_000.0
 FRAME = FRAMES[TIMEOUTS]
 SITE = "nova/api/orders.py:88 create"
@@ -45,7 +46,7 @@ class OptionTests(SynchronousTestCase):
                 "text",
             ),
         ):
-            nodes, *rest = parse(["-H", "10.0.0.1", *argv], "connmon timeouts")
+            nodes, *rest = LISTING.parse(["-H", "10.0.0.1", *argv], "connmon timeouts")
             self.assertEqual([query, form], rest)
             self.assertEqual((Address("10.0.0.1", 5800),), nodes.addresses)
 
@@ -61,17 +62,17 @@ class OptionTests(SynchronousTestCase):
                 redirect_stderr(io.StringIO()) as err,
                 self.assertRaises(SystemExit) as caught,
             ):
-                parse(["-H", "10.0.0.1", *argv], "connmon timeouts")
+                LISTING.parse(["-H", "10.0.0.1", *argv], "connmon timeouts")
             self.assertEqual(2, caught.exception.code)
             self.assertIn(said, err.getvalue())
 
 
 class JsonTests(SynchronousTestCase):
-    """``as_json``."""
+    """As JSON."""
 
     def test_one_object_for_each(self) -> None:
         """With the time it was, the fields of the view, and objects within."""
-        first, second = map(json.loads, as_json(FRAME, NOW).splitlines())
+        first, second = map(json.loads, LISTING.as_json(FRAME, NOW).splitlines())
         names = [each.name for each in VIEWS[TIMEOUTS].fields]
         self.assertEqual(["time", *names], list(first))
         self.assertEqual(NOW - 3.0, first["time"])
@@ -95,15 +96,15 @@ class JsonTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """Then there is no line."""
-        self.assertEqual("", as_json(a_frame(TIMEOUTS), NOW))
+        self.assertEqual("", LISTING.as_json(a_frame(TIMEOUTS), NOW))
 
 
 class TextTests(SynchronousTestCase):
-    """``as_text``."""
+    """To be read."""
 
     def test_what_is_said(self) -> None:
         """A line for each who held or waited, below what happened when to whom."""
-        first, second = as_text(FRAME, NOW).split("\n\n")
+        first, second = LISTING.as_text(FRAME, NOW).split("\n\n")
         first_line = (
             f"{clock.told(NOW - 3.0, clock.DATE_AND_TIME)}  ctl1  nova-api[11200]  "
             "postgresql+psycopg2 db1.prod/nova"
@@ -133,13 +134,15 @@ class TextTests(SynchronousTestCase):
 
     def test_none(self) -> None:
         """That is said."""
-        self.assertEqual(f"{NOTHING}\n", as_text(a_frame(TIMEOUTS), NOW))
+        self.assertEqual(
+            f"{LISTING.nothing}\n", LISTING.as_text(a_frame(TIMEOUTS), NOW)
+        )
 
     @settings(deadline=None, max_examples=60, database=None)
     @given(told_frames(TIMEOUTS))
     def test_it_is_harmless(self, frame: Frame) -> None:
         """Whatever names a node tells."""
-        self.assertTrue(as_text(frame, NOW).replace("\n", "").isprintable())
-        self.assertTrue(as_text(frame, NOW, ASCII).isascii())
-        for line in as_json(frame, NOW).splitlines():
+        self.assertTrue(LISTING.as_text(frame, NOW).replace("\n", "").isprintable())
+        self.assertTrue(LISTING.as_text(frame, NOW, ASCII).isascii())
+        for line in LISTING.as_json(frame, NOW).splitlines():
             json.loads(line)

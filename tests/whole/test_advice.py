@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.console.advice import NOTHING
+from connmon.console.advice import Advice
 from tests.whole.fleet import BIN, Application, Node, ran
 from tests.whole.servers import eventually, mariadb
 
@@ -86,7 +86,8 @@ class AdviceTests(SynchronousTestCase):
         for arguments in ((), ("shop",), ("nobody",)):
             done = ran(BIN / "connmon", "advice", "-H", self.node.address, *arguments)
             self.assertEqual(
-                (0, f"{NOTHING}\n", ""), (done.returncode, done.stdout, done.stderr)
+                (0, f"{Advice.nothing}\n", ""),
+                (done.returncode, done.stdout, done.stderr),
             )
 
     def test_too_small(self) -> None:
