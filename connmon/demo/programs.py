@@ -14,7 +14,7 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 from sqlalchemy import create_engine, exc, text
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
 
@@ -32,32 +32,57 @@ def run(name: str, directory: str, address: str) -> None:
 
 
 def shop_api(engine: Engine) -> None:
-    """Steady short requests, and every few seconds a burst of longer ones."""
-    for _ in range(3):
-        _in_background(lambda: _use(engine, hold=0.01, rest=0.04))
+    """Steady short requests, and every few seconds a burst of orders."""
+    _start(3, show_items, engine)
     while True:
         time.sleep(random.uniform(6.0, 9.0))
-        burst = [
-            threading.Thread(target=_once, args=(engine, random.uniform(0.5, 2.0)))
-            for _ in range(random.randint(5, 11))
-        ]
-        for thread in burst:
-            thread.start()
-        for thread in burst:
+        for thread in _start(random.randint(5, 11), place_order, engine):
             thread.join()
+
+
+def show_items(engine: Engine) -> None:
+    """Read a little, again and again."""
+    while True:
+        with suppress(exc.TimeoutError), engine.connect() as connection:
+            _query(connection, 0.01)
+        _rest(0.04)
+
+
+def place_order(engine: Engine) -> None:
+    """Take longer over one thing."""
+    with suppress(exc.TimeoutError), engine.connect() as connection:
+        _query(connection, 1.2)
 
 
 def payments(engine: Engine) -> None:
     """More workers than connections: the pool runs out, and some give up waiting."""
-    for _ in range(8):
-        _in_background(lambda: _use(engine, hold=0.6, rest=0.2))
+    _start(6, charge, engine)
+    _start(2, refund, engine)
     threading.Event().wait()
 
 
-def nightly_report(engine: Engine) -> None:
-    """One long query after another: a connection held for half a minute."""
+def charge(engine: Engine) -> None:
+    """Hold a connection while somebody else is asked."""
     while True:
-        _once(engine, 30.0)
+        with suppress(exc.TimeoutError), engine.connect() as connection:
+            _query(connection, 0.6)
+        _rest(0.2)
+
+
+def refund(engine: Engine) -> None:
+    """The same, of another line."""
+    while True:
+        with suppress(exc.TimeoutError), engine.connect() as connection:
+            _query(connection, 0.7)
+        _rest(0.3)
+
+
+def nightly_report(engine: Engine) -> None:
+    """One thing after another, each worked out with a transaction left open."""
+    while True:
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+            time.sleep(45.0)
         time.sleep(3.0)
 
 
@@ -80,20 +105,27 @@ def _engine(name: str, directory: str, address: str) -> Engine:
     )
 
 
-def _once(engine: Engine, seconds: float) -> None:
-    """One piece of work with a connection; a full pool is a request that failed."""
-    with suppress(exc.TimeoutError), engine.connect() as connection:
-        connection.execute(text("select 1"))
-        time.sleep(seconds)
+def _start(
+    count: int, work: Callable[[Engine], None], engine: Engine
+) -> list[threading.Thread]:
+    """So many threads that do this."""
+    threads = [
+        threading.Thread(
+            target=work, args=(engine,), name=f"{work.__name__} {number}", daemon=True
+        )
+        for number in range(1, count + 1)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
 
 
-def _use(engine: Engine, hold: float, rest: float) -> None:
-    """Work, and rest, for ever, never quite as long as the time before."""
-    while True:
-        _once(engine, hold * random.uniform(0.5, 1.5))
-        time.sleep(rest * random.uniform(0.5, 1.5))
+def _query(connection: Connection, seconds: float) -> None:
+    """A query that takes about so long."""
+    connection.execute(text("select 1"))
+    _rest(seconds)
 
 
-def _in_background(work: Callable[[], None]) -> None:
-    """A worker thread."""
-    threading.Thread(target=work, daemon=True).start()
+def _rest(seconds: float) -> None:
+    """Never quite as long as the time before."""
+    time.sleep(seconds * random.uniform(0.5, 1.5))

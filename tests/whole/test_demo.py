@@ -167,7 +167,9 @@ class LifeTests(DemoCase):
             return bool(rows) and rows[-1]["time"] - rows[0]["time"] > 2
 
         console.out.until(alive)
-        self.assertEqual([1], sorted({row["ckout"] for row in seen["nightly-report"]}))
+        # Before it is held, it may be seen returned from what programs begin with.
+        held_by = [row["ckout"] for row in seen["nightly-report"]]
+        self.assertEqual({1}, set(held_by[held_by.index(1) :]))
 
 
 class WindowTests(DemoCase):
