@@ -1,7 +1,8 @@
 """What happens in an engine's pool, entered in the ledger.
 
-Most of it comes from SQLAlchemy's pool events. Some does not, and is heard by taking
-the place of a callable on the pool, as ``connmon.client.callables`` does:
+Most of it comes from SQLAlchemy's pool events, by ``connmon.client.events``. Some does
+not, and is heard by taking the place of a callable on the pool, as
+``connmon.client.callables`` does:
 
 * ``pool.connect`` tells of checkouts, ``pool._return_conn`` of check-ins. Listeners of
   the two events would cost more than all the rest together, since SQLAlchemy leaves its
@@ -33,10 +34,9 @@ from time import monotonic
 from typing import Any
 from weakref import finalize, ref
 
-from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from connmon.client import closings, queues
+from connmon.client import queues
 from connmon.client.agent import HERE, Agent
 from connmon.client.callables import (
     connecting,
@@ -45,7 +45,8 @@ from connmon.client.callables import (
     returning,
     watch_of,
 )
-from connmon.client.collector import detaching, is_collecting
+from connmon.client.collector import is_collecting
+from connmon.client.events import Events
 from connmon.client.facts import facts_of
 from connmon.client.following import FOLLOWED, following_of
 from connmon.client.foreign import is_foreign
@@ -57,22 +58,11 @@ from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
 from connmon.client.tokens import KEY, TOKEN, Lot, Token
-from connmon.model.closings import COLLECTED as BY_COLLECTOR
-from connmon.model.closings import DISPOSE, PRE_PING, SOFT_INVALIDATED
+from connmon.model.closings import DISPOSE
 from connmon.model.connection import LASTED, NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
-from connmon.model.records import COLLECTED, IDLE, INHERITED, OUT, STALE
-
-_EVENTS = (
-    "connect",
-    "close",
-    "invalidate",
-    "soft_invalidate",
-    "detach",
-    "close_detached",
-)
-
+from connmon.model.records import COLLECTED, INHERITED, OUT, STALE
 
 LINES = 1000
 """Of how many checkouts of a pool the line is noted in a second, unless all are wanted.
@@ -109,7 +99,7 @@ class Watch:
         self._reads_limit = reads_limit
         self._dialect = engine.dialect.name
         self._over = False
-        self._detached: dict[int, ref[Token]] = {}
+        self.events = Events(self)
         self._trace = trace
         self._lines = {WITHIN_BUDGET: LINES, NONE: 0}.get(trace, inf)
         self._followed = 0.0
@@ -126,8 +116,7 @@ class Watch:
             self.following = following_of(engine.dialect, self.broke)
             self.following.pools += 1
             self.follow(engine.pool)
-            for name in _EVENTS:
-                event.listen(engine, name, getattr(self, name))
+            self.events.listen(engine)
             # A pool keeps all its engines: SQLAlchemy has them in listeners of its own.
             finalize(engine, self.retired).atexit = False
         watch.follow_transactions(engine, transactions)
@@ -202,7 +191,7 @@ class Watch:
             if connection is None or connection.pool is not pool:
                 # Made before we listened, or inherited across a fork.
                 known, now = connection, monotonic()
-                connection = self._open(fairy.dbapi_connection, record, now)
+                connection = self.open(fairy.dbapi_connection, record, now)
                 connection.holder = record.fairy_ref
                 connection.taken(now, owner(), site)
                 connection.tag = CURRENT.get()
@@ -227,7 +216,7 @@ class Watch:
         try:
             # From beyond this, what called it, and SQLAlchemy's own check-in.
             if connection.state == OUT and is_collecting(_getframe(3)):
-                self._collected(connection)
+                self.collected(connection)
         except Exception as error:
             self.broke(error)
 
@@ -280,7 +269,7 @@ class Watch:
         """The driver made a connection, which took so long."""
         try:
             self.pool().created(seconds)
-            self._open(dbapi_connection, record, monotonic())
+            self.open(dbapi_connection, record, monotonic())
         except Exception as error:
             self.broke(error)
 
@@ -288,104 +277,6 @@ class Watch:
         """The driver could not make a connection."""
         try:
             self.pool().refused()
-        except Exception as error:
-            self.broke(error)
-
-    # SQLAlchemy's events; any thread.
-
-    def connect(self, dbapi_connection: Any, record: Any) -> None:
-        """A connection was made, perhaps not by the creator that we know."""
-        try:
-            token = record.info.get(TOKEN)
-            if token is None or token.handle != id(dbapi_connection):
-                self._open(dbapi_connection, record, monotonic())
-            if self._reads_limit:
-                self._reads_limit = False
-                self._ask(dbapi_connection)
-        except Exception as error:
-            self.broke(error)
-
-    def _ask(self, dbapi_connection: Any) -> None:
-        """Have the server tell its limit."""
-        limit = limit_of(self._facts.name, self._dialect, dbapi_connection)
-        if limit is not None:
-            self._facts = self._facts._replace(limit=limit)
-            pool = self.pool()
-            pool.facts = self._facts
-            pool.stir()
-
-    def close(self, dbapi_connection: Any, record: Any) -> None:
-        """A connection was closed by its pool."""
-        try:
-            connection = record.info.get(KEY)
-            if connection is not None:
-                if connection.state == OUT and is_collecting(_getframe(1)):
-                    self._collected(connection)
-                why = closings.of_closing(connection, record)
-                connection.pool.ledger.closed(connection, monotonic(), why)
-        except Exception as error:
-            self.broke(error)
-
-    def invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
-        """A connection was found, or declared, unusable; its closing follows."""
-        try:
-            connection = record.info.get(KEY)
-            if connection is not None:
-                connection.fate = closings.of_invalidation(exception)
-                if connection.fate == PRE_PING and connection.state == IDLE:
-                    self._stale(connection)
-                connection.pool.ledger.invalidated(connection)
-        except Exception as error:
-            self.broke(error)
-
-    def soft_invalidate(
-        self, dbapi_connection: Any, record: Any, exception: Any
-    ) -> None:
-        """A connection is to be replaced at its next checkout."""
-        try:
-            connection = record.info.get(KEY)
-            if connection is not None:
-                connection.fate = SOFT_INVALIDATED
-                connection.pool.ledger.invalidated(connection, soft=True)
-        except Exception as error:
-            self.broke(error)
-
-    def detach(self, dbapi_connection: Any, record: Any) -> None:
-        """A connection was taken out of the pool for good.
-
-        The record went back to the pool before this, so another thread may have put a
-        new connection into it: only a token of this very connection is taken.
-        """
-        try:
-            token = record.info.get(TOKEN)
-            if token is None or token.handle != id(dbapi_connection):
-                return
-            record.info.pop(KEY, None)
-            record.info.pop(TOKEN, None)
-            token.detached = self._detached
-            self._detached[token.handle] = ref(token)
-            frame = _getframe(1)
-            if is_collecting(frame):
-                token.connection.fate = BY_COLLECTOR
-                self._collected(token.connection)
-            else:
-                token.detach(dbapi_connection, detaching(frame))
-            token.connection.pool.ledger.detached(token.connection, monotonic())
-        except Exception as error:
-            self.broke(error)
-
-    def close_detached(self, dbapi_connection: Any) -> None:
-        """A detached connection was closed."""
-        try:
-            found = self._detached.pop(id(dbapi_connection), None)
-            token = None if found is None else found()
-            if token is not None:
-                token.close()
-                connection = token.connection
-                pool, why = connection.pool, closings.of_detached(connection)
-                if not connection.closed:
-                    pool.detached_closes += 1
-                pool.ledger.closed(connection, monotonic(), why)
         except Exception as error:
             self.broke(error)
 
@@ -397,6 +288,18 @@ class Watch:
             pool.ledger.retired(pool)
         except Exception as error:
             self.broke(error)
+
+    def opened(self, dbapi_connection: Any) -> None:
+        """A connection is ready: have the server tell its limit, if that is wanted."""
+        if not self._reads_limit:
+            return
+        self._reads_limit = False
+        limit = limit_of(self._facts.name, self._dialect, dbapi_connection)
+        if limit is not None:
+            self._facts = self._facts._replace(limit=limit)
+            pool = self.pool()
+            pool.facts = self._facts
+            pool.stir()
 
     # What they share.
 
@@ -417,7 +320,7 @@ class Watch:
             pool.followed = pool.followed_left = self._followed
         return pool
 
-    def _open(self, dbapi_connection: Any, record: Any, now: float) -> Connection:
+    def open(self, dbapi_connection: Any, record: Any, now: float) -> Connection:
         """Enter a new connection in the ledger of this process."""
         pool = self.pool()
         connection = pool.ledger.connection(pool, now)
@@ -428,7 +331,7 @@ class Watch:
         pool.ledger.enter(connection)
         return connection
 
-    def _stale(self, connection: Connection) -> None:
+    def stale(self, connection: Connection) -> None:
         """Note that a connection was found broken as it was about to be taken."""
         now = monotonic()
         # It is idle, so these are only told with the notice: who it is that found it.
@@ -450,7 +353,7 @@ class Watch:
         """The application's line, of what happens seldom enough to be always told."""
         return None if self._trace == NONE else here(2)
 
-    def _collected(self, connection: Connection) -> None:
+    def collected(self, connection: Connection) -> None:
         """The garbage collector returns a connection, or gives it up."""
         now = monotonic()
         seconds = now - connection.since

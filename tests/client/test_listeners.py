@@ -124,7 +124,7 @@ class WatchTests(SynchronousTestCase):
         engine = self.an_engine(poolclass=QueuePool)
         watch = Watch(self.agent, engine, transactions=NONE)
         connection: Any = engine.raw_connection()
-        watch.detach(object(), connection._connection_record)
+        watch.events.detach(object(), connection._connection_record)
         self.assertEqual((1, 1, 1), self.counts())
         connection.close()
 
@@ -135,12 +135,12 @@ class WatchTests(SynchronousTestCase):
         connection: Any = engine.raw_connection()
         number = id(connection.dbapi_connection)
         connection.detach()
-        other = watch._detached[number]
+        other = watch.events.detached[number]
         connection.close()
-        watch._detached[number] = other
+        watch.events.detached[number] = other
         del connection
         gc.collect()
-        self.assertIn(number, watch._detached)
+        self.assertIn(number, watch.events.detached)
 
     def test_a_detached_connection_that_is_dropped(self) -> None:
         """No event tells of its end; its token does."""

@@ -23,6 +23,7 @@ from connmon import config
 from connmon.client import engines, listeners, options
 from connmon.client import url as urls
 from connmon.client.agent import HERE, Agent
+from connmon.client.events import Events
 from connmon.client.listeners import Watch
 from connmon.client.options import Source
 
@@ -33,7 +34,7 @@ ADDRESS = f"connmon_addr={NOWHERE}"
 def watched(engine: Engine) -> bool:
     """Whether an engine's pool events reach us."""
     listeners = [getattr(each, "__self__", None) for each in engine.pool.dispatch.close]
-    return any(isinstance(each, Watch) for each in listeners)
+    return any(isinstance(each, Events) for each in listeners)
 
 
 def programs() -> set[str]:

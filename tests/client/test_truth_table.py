@@ -389,15 +389,15 @@ class EndTests(TruthCase):
         watch = self.watches[1]
         first = self.take(engine)
         first.detach()
-        number, entry = next(iter(watch._detached.items()))
+        number, entry = next(iter(watch.events.detached.items()))
         second = self.take(engine)
         second.detach()
         # As if the driver had made the second where the first had been.
-        other = watch._detached.pop(id(second.dbapi_connection))
-        watch._detached[number] = other
+        other = watch.events.detached.pop(id(second.dbapi_connection))
+        watch.events.detached[number] = other
         del first, entry
         collect()
-        self.assertEqual({number: other}, watch._detached)
+        self.assertEqual({number: other}, watch.events.detached)
 
     def test_disposed(self) -> None:
         """Idle connections are closed, and the next one is of the next pool."""

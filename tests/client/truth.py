@@ -23,7 +23,7 @@ from sqlalchemy.pool import StaticPool
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.trial.util import suppress
 
-from connmon.client import callables, listeners, tokens, transactions
+from connmon.client import callables, events, listeners, tokens, transactions
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
 from connmon.client.options import ALL, NONE
@@ -474,7 +474,7 @@ class TruthCase(SynchronousTestCase):
     def setUp(self) -> None:
         """A server, what is true of it, and an agent to be held against that."""
         self.clock = Clock()
-        for module in (callables, listeners, tokens, transactions):
+        for module in (callables, events, listeners, tokens, transactions):
             self.patch(module, "monotonic", self.clock.monotonic)
         self.patch(pool.base, "time", self.clock)
         for name in ("sqlalchemy", "tests", "asyncio"):
