@@ -159,7 +159,10 @@ def _engine(given: object) -> Engine:
             f"not {type(given).__name__}"
         )
     # What execution_options() returns shares the pool and may be gone at any time.
-    return getattr(found, "_proxied", found)
+    engine: Engine = found
+    while hasattr(engine, "_proxied"):
+        engine = engine._proxied
+    return engine
 
 
 # -- engines that ask by their URL -----------------------------------------------------

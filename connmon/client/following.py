@@ -11,12 +11,13 @@ have to be filled anew each time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import getpid
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from connmon.client import native
-from connmon.client.transactions import Hearing, hearing_of
+from connmon.client.hearing import Hearing, hearing_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -50,6 +51,20 @@ class Following:
         self._hearings: list[Hearing] = []
         self._broke = broke
         self._turn = native.find().allocate_lock()
+        self._pid = getpid()
+
+    def joins(self, pool: Pool) -> None:
+        """A pool has just got a book in this process. Any thread.
+
+        In a fork's child, what was out at the fork is another process's business, and
+        whoever had the turn does not give it back.
+        """
+        if self._pid != getpid():
+            self._pid = getpid()
+            self.connections.clear()
+            self._turn = native.find().allocate_lock()
+        pool.following = self.connections
+        pool.resume = self.resume
 
     def hear(self, engine: Engine) -> bool:
         """Hear of an engine's transactions as long as it is there.
@@ -89,14 +104,17 @@ class Following:
         finally:
             self._turn.release()
 
-    def resume(self, pool: Pool) -> None:
-        """Follow some more checkouts of a pool. Reporting thread."""
+    def resume(self, pool: Pool) -> float | None:
+        """Follow some more checkouts of a pool; when to ask again, if not yet.
+
+        The reporting thread, and whoever first uses a pool in a process.
+        """
         now = monotonic()
         is_busy = pool.followed_left <= 0
-        if is_busy and now - pool.refilled < REST_SECONDS:
-            return
+        if is_busy and now < pool.refilled + REST_SECONDS:
+            return pool.refilled + REST_SECONDS
         if not self._turn.acquire(False):
-            return
+            return now
         try:
             for hearing in self._hearings:
                 hearing.resume()
@@ -105,6 +123,7 @@ class Following:
             self._broke(error)
         finally:
             self._turn.release()
+        return None
 
 
 def following_of(dialect: Any, broke: Callable[[Exception], None]) -> Following:

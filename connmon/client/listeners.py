@@ -314,10 +314,11 @@ class Watch:
         pool.slow = self._slow
         if pool.lines != self._lines:
             pool.lines = pool.lines_left = self._lines
-        pool.following = self.following.connections
-        pool.resume = self.following.resume
+        if pool.following is not self.following.connections:
+            self.following.joins(pool)
         if pool.followed != self._followed:
-            pool.followed = pool.followed_left = self._followed
+            pool.followed = self._followed
+            self.following.resume(pool)
         return pool
 
     def open(self, dbapi_connection: Any, record: Any, now: float) -> Connection:

@@ -1,7 +1,8 @@
 """Looks at what is out, again and again, as long as there may be something to see.
 
 A look costs the reporting thread a moment, and a wakeup unless it is awake anyway.
-While nothing is out, there is none. All here is the reporting thread's.
+While nothing is out, there is none, but for one after a pool was used very much. All
+here is the reporting thread's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Lookout:
         next_look = self._looked + LOOK_SECONDS
         if self._reactor.seconds() >= next_look:
             self._look()
-        elif self._ledger.is_out:
+        elif self._ledger.needs_looks:
             self._expect(next_look)
 
     def _look(self) -> None:

@@ -7,7 +7,7 @@ the tasks it starts. Where no tag was ever used, checkouts do not even look.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 LONGEST = 255
@@ -37,4 +37,7 @@ def tag(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        CURRENT.reset(before)
+        # If it is left in another context than it was entered in, as a generator may be
+        # that a framework drives, nothing is to be undone there.
+        with suppress(ValueError):
+            CURRENT.reset(before)

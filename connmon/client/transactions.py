@@ -1,10 +1,8 @@
 """Whether connections that are out are in a transaction, and idle in it.
 
-SQLAlchemy has events for that, but an engine with a listener for any of them leaves the
-fast path with every statement. So it is heard where its dialect is asked to execute,
-commit or roll back: the engine's own dialect object gets callables of its own, which
-mark and go on to those of its class. ``type(engine.dialect)`` stays what it was, and so
-does every other dialect.
+That is heard where the engine's dialect is asked to execute, commit or roll back, by
+callables that ``connmon.client.hearing`` puts in the place of its own, which mark and
+go on to those.
 
 A transaction begins as the database begins it, with the first statement, whoever called
 ``begin()`` and when. It ends with the commit or the rollback, and with the check-in. A
@@ -19,7 +17,6 @@ from collections.abc import Callable
 from time import monotonic
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import ref
 
 from connmon.client.autocommit import Autocommit
 from connmon.client.foreign import is_handlers
@@ -27,145 +24,19 @@ from connmon.client.tokens import KEY
 from connmon.model.connection import Connection
 
 if TYPE_CHECKING:
-    from connmon.client.following import Following
-
-_MARK = "connmon"
-"""The attribute by which a callable of ours is known."""
-
-
-_COPIES = "__reduce_ex__"
-"""What ``copy`` asks for what a copy has. Not our callables: they know the original."""
-
-
-class Hearing:
-    """What was put in the place of one dialect's callables, for how many engines.
-
-    It may rest meanwhile: see ``connmon.client.following``.
-    """
-
-    def __init__(
-        self,
-        dialect: Any,
-        following: Following,
-        broke: Callable[[Exception], None],
-    ) -> None:
-        """Nothing is yet; what fails of ours is told to ``broke``."""
-        self.engines = 0
-        #: What the object had of its own, not from its class.
-        self._own: dict[str, Any] = {}
-        self._dialect = ref(dialect)
-        self.following = following
-        self._broke = broke
-
-    def begin(self) -> None:
-        """Take their places. Raises what the dialect raises, with nothing changed."""
-        dialect = self._dialect()
-        try:
-            self._take(dialect, _COPIES, self._reduced())
-            self._listen(dialect)
-        except Exception:
-            self.end()
-            raise
-
-    def end(self) -> None:
-        """Give them back, unless somebody else took them meanwhile."""
-        self._restore(getattr(self._dialect(), "__dict__", {}), _COPIES, *_MAKERS)
-
-    def rest(self) -> None:
-        """Give back the places of what tells of transactions."""
-        self._restore(getattr(self._dialect(), "__dict__", {}), *_MAKERS)
-
-    def resume(self) -> None:
-        """Take them again. Raises what the dialect raises."""
-        dialect = self._dialect()
-        if dialect is not None:
-            self._listen(dialect)
-
-    def _listen(self, dialect: Any) -> None:
-        """Take the places of what tells of transactions."""
-        autocommit = Autocommit(dialect)
-        for name, make in _MAKERS.items():
-            plain = vars(dialect).get(name)
-            if getattr(plain, _MARK, None) is self:
-                continue
-            source: Any = type(dialect)
-            if plain is not None:
-                source = SimpleNamespace(**{name: _unbound(plain)})
-            place = Place(
-                dialect,
-                source,
-                name,
-                autocommit,
-                self.following.connections,
-                self._broke,
-            )
-            self._take(dialect, name, make(place))
-
-    def _take(self, dialect: Any, name: str, ours: Any) -> None:
-        self._own.pop(name, None)
-        if name in vars(dialect):
-            self._own[name] = vars(dialect)[name]
-        setattr(ours, _MARK, self)
-        setattr(dialect, name, ours)
-
-    def _reduced(self) -> Callable[[Any], Any]:
-        """What tells ``copy`` what a dialect consists of: we are no part of it."""
-
-        def reduce_ex(protocol: Any) -> Any:
-            dialect = self._dialect()
-            kind: Any = type(dialect)
-            reduced = kind.__reduce_ex__(dialect, protocol)
-            if isinstance(reduced, str) or not isinstance(reduced[2], dict):
-                return reduced
-            state = dict(reduced[2])
-            self._restore(state, _COPIES, *_MAKERS)
-            return (*reduced[:2], state, *reduced[3:])
-
-        return reduce_ex
-
-    def _restore(self, own: dict[str, Any], *names: str) -> None:
-        """Make of what a dialect has of its own what it would have without us."""
-        for name in names:
-            if getattr(own.get(name), _MARK, None) is self:
-                if name in self._own:
-                    own[name] = self._own[name]
-                else:
-                    del own[name]
-
-    def left(self) -> None:
-        """An engine is gone. Any thread, the garbage collector's too."""
-        self.engines -= 1
-        if not self.engines:
-            self.end()
-
-
-def hearing_of(dialect: Any) -> Hearing | None:
-    """What hears a dialect already, if anything does, or rests from that."""
-    found = vars(dialect).get(_COPIES)
-    hearing: Hearing | None = getattr(found, _MARK, None)
-    return hearing
-
-
-def _unbound(plain: Callable[..., Any]) -> Callable[..., Any]:
-    """A callable of the object's own, to be called as its class's are."""
-    return lambda dialect, *arguments, **options: plain(*arguments, **options)
-
-
-# -- what takes the places -------------------------------------------------------------
+    pass
 
 Broke = Callable[[Exception], None]
 
 
 class Place(NamedTuple):
-    """Which callable of which dialect is replaced, and what its substitute needs.
+    """Which callable of a dialect is replaced, and what its substitute needs.
 
-    ``source`` has the plain one, to be called with the dialect. It is asked for it each
-    time: a test may replace what a class has. ``following`` are the connections whose
-    transactions are noted.
+    ``plain`` gives the plain one, asked each time. ``following`` are the connections
+    whose transactions are noted.
     """
 
-    dialect: Any
-    source: Any
+    plain: Callable[[], Callable[..., Any]]
     name: str
     autocommit: Autocommit
     following: set[Connection]
@@ -174,14 +45,14 @@ class Place(NamedTuple):
 
 def _execute(place: Place) -> Callable[..., Any]:
     """What takes the place of ``do_execute``: as its siblings, but costs less."""
-    dialect, source, following, broke = (*place[:2], *place[-2:])
+    plain, _, _, following, broke = place
     starts = _starting(place)
 
     def do_execute(
         cursor: Any, statement: Any, parameters: Any, context: Any = None
     ) -> Any:
         if not following:
-            return source.do_execute(dialect, cursor, statement, parameters, context)
+            return plain()(cursor, statement, parameters, context)
         try:
             root = context.root_connection
             connection: Any = root._dbapi_connection._connection_record.info[KEY]
@@ -190,7 +61,7 @@ def _execute(place: Place) -> Callable[..., Any]:
         if connection is not None and not starts(root, connection):
             connection = None
         try:
-            return source.do_execute(dialect, cursor, statement, parameters, context)
+            return plain()(cursor, statement, parameters, context)
         finally:
             if connection is not None:
                 connection.executed = monotonic()
@@ -202,18 +73,18 @@ def _execute(place: Place) -> Callable[..., Any]:
 
 def _execute_otherwise(place: Place) -> Callable[..., Any]:
     """What takes the place of ``do_executemany`` and ``do_execute_no_params``."""
-    dialect, source, name, _, following, broke = place
+    plain, _, _, following, broke = place
     starts = _starting(place)
 
     def execute(cursor: Any, *arguments: Any, **options: Any) -> Any:
         if not following:
-            return getattr(source, name)(dialect, cursor, *arguments, **options)
+            return plain()(cursor, *arguments, **options)
         context = options.get("context", arguments[-1] if arguments else None)
         root, connection = _of(context)
         if connection is not None and not starts(root, connection):
             connection = None
         try:
-            return getattr(source, name)(dialect, cursor, *arguments, **options)
+            return plain()(cursor, *arguments, **options)
         finally:
             if connection is not None:
                 connection.executed = monotonic()
@@ -255,21 +126,20 @@ def _finish(place: Place) -> Callable[..., Any]:
     A pool calls it too, for whoever left the rollback to it; and, if no transaction is
     known of, to no end.
     """
-    dialect, source, name, _, following, broke = place
+    plain, name, _, following, broke = place
     count = _COUNTED[name]
 
     def finish(fairy: Any) -> Any:
         if not following:
-            return getattr(source, name)(dialect, fairy)
+            return plain()(fairy)
         try:
             connection: Any = fairy._connection_record.info[KEY]
         except (AttributeError, KeyError, TypeError) as error:
             connection = _elsewhere(fairy, error)
-        plain = getattr(source, name)
         if connection is None or not connection.ends():
-            return plain(dialect, fairy)
+            return plain()(fairy)
         try:
-            return plain(dialect, fairy)
+            return plain()(fairy)
         finally:
             _ended(connection, count, broke)
 
@@ -281,23 +151,22 @@ def _finish_in_two_phases(place: Place) -> Callable[..., Any]:
 
     It may execute, commit or roll back by itself, which is not counted besides.
     """
-    dialect, source, name, _, _, broke = place
+    plain, name, _, _, broke = place
     count = _COUNTED[name]
 
     def finish(root: Any, *arguments: Any, **options: Any) -> Any:
         _, connection = _of(SimpleNamespace(root_connection=root))
-        plain = getattr(source, name)
         if connection is None or not connection.ends():
-            return plain(dialect, root, *arguments, **options)
+            return plain()(root, *arguments, **options)
         try:
-            return plain(dialect, root, *arguments, **options)
+            return plain()(root, *arguments, **options)
         finally:
             _ended(connection, count, broke)
 
     return finish
 
 
-_MAKERS: dict[str, Callable[[Place], Callable[..., Any]]] = {
+MAKERS: dict[str, Callable[[Place], Callable[..., Any]]] = {
     # The ends first: what has begun must be able to end.
     "do_commit": _finish,
     "do_rollback": _finish,
@@ -307,6 +176,7 @@ _MAKERS: dict[str, Callable[[Place], Callable[..., Any]]] = {
     "do_execute_no_params": _execute_otherwise,
     "do_execute": _execute,
 }
+"""What makes the substitute for each."""
 
 _COUNTED = {
     "do_commit": "committed",

@@ -232,6 +232,12 @@ class Connection:
         self.transaction_use = ENDING
         return True
 
+    def used_at(self, now: float) -> float:
+        """When whoever has it last executed something, as far as that is followed."""
+        if self.transaction_use == self.uses and self.executed is None:
+            return now
+        return self.executed or 0.0
+
     def leaks(self, use: int, why: str = "") -> bool:
         """Note that its last use, if it is that one, has leaked. Any thread.
 

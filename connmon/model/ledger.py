@@ -123,7 +123,7 @@ class Ledger:
     def retired(self, pool: Pool) -> None:
         """A pool's engine is gone: drop it with its last connection. Any thread."""
         pool.retired = True
-        if pool.announced:
+        if pool.announced and self._watched:
             pool.stir()
         elif not pool.open:
             self._pools.pop(pool.key, None)
@@ -187,6 +187,9 @@ class Ledger:
             self._closed.append(connection)
         pool.open.discard(connection)
         everywhere.discard(connection)
+        if pool.retired and not self._watched and not pool.open:
+            # Nobody keeps the books, by which it would go.
+            self._pools.pop(pool.key, None)
         pool.stir()
 
     def dropped(self, connection: Connection, now: float) -> None:
@@ -307,16 +310,21 @@ class Ledger:
         )
 
     @property
-    def is_out(self) -> bool:
-        """Whether any connection is out. Reporting thread."""
-        return any(pool.out for pool in list(self._pools.values()))
+    def needs_looks(self) -> bool:
+        """Whether there may be something to see by ``look``. Reporting thread."""
+        return any(pool.out or pool.is_exhausted for pool in list(self._pools.values()))
 
     def look(self, now: float) -> float | None:
         """Note what lasts too long, and whose owner has ended, of all that is out.
 
-        When to look again if nothing is taken in between, ``None`` if there is no need.
+        Have pools followed again that have rested for long enough. When to look again
+        if nothing is taken in between, ``None`` if there is no need.
         """
-        found, due = self._vigil.look(list(self._pools.values()), now)
+        pools = list(self._pools.values())
+        found, due = self._vigil.look(pools, now)
+        for pool in pools:
+            if pool.is_exhausted and (again := pool.resume(pool)) is not None:
+                due = min(due, again)
         for each in found:
             connection = each.connection
             if each.kind in LEAKS and not connection.leaks(each.use, each.why):

@@ -124,7 +124,7 @@ class Pool(Presence):
         self.followed: float = 0
         self.followed_left: float = 0
         self.refilled = -inf
-        self.resume: Callable[[Pool], None] = lambda pool: None
+        self.resume: Callable[[Pool], float | None] = lambda pool: None
         #: The connections that are out and followed.
         self.following: set[Connection] = set()
         #: When the last incident was noted.
@@ -239,6 +239,11 @@ class Pool(Presence):
         self.lines_left = self.lines
         if self.followed_left != self.followed:
             self.resume(self)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no more checkouts are followed for now. Reporting thread."""
+        return self.followed_left <= 0 < self.followed
 
     def news(self) -> Counters:
         """What was counted since the last time. Reporting thread."""

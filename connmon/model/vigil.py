@@ -102,6 +102,8 @@ class Vigil:
             return now + LOOK_SECONDS
         if known.ended is None:
             known.ended = now
+        # As long as somebody uses it, somebody has it who may return it.
+        known.ended = max(known.ended, connection.used_at(now))
         if now < known.ended + GRACE_SECONDS:
             return min(now + LOOK_SECONDS, known.ended + GRACE_SECONDS)
         known.is_told = True

@@ -138,7 +138,8 @@ class EngineTests(EnginesTestCase):
     def test_an_engine_of_execution_options(self) -> None:
         """It may be gone at once: the engine whose pool it uses is meant."""
         engine = self.engine()
-        attach(engine.execution_options(isolation_level="AUTOCOMMIT"), addr=NOWHERE)
+        copied = engine.execution_options(isolation_level="AUTOCOMMIT")
+        attach(copied.execution_options(stream_results=True), addr=NOWHERE)
         self.assertIn(engine, engines._WATCHED)
         attach(engine, addr=NOWHERE)
         self.assertEqual(1, len(engine.pool.dispatch.close))

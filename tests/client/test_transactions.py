@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -24,10 +25,10 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from connmon.client import following, listeners
 from connmon.client.agent import HERE
 from connmon.client.autocommit import Autocommit
+from connmon.client.hearing import hearing_of
 from connmon.client.listeners import Watch
 from connmon.client.options import ALL, NONE
 from connmon.client.tokens import KEY
-from connmon.client.transactions import hearing_of
 from connmon.model.records import DETACHED, OUT
 from tests.client.fakedb import Clock, FakeDialect, Gone, OperationalError
 from tests.client.truth import StandIn, TruthCase, collect
@@ -411,6 +412,36 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(before, set(vars(dialect)))
         self.assertIs(own, vars(dialect)["do_rollback"])
 
+    def test_nothing_comes_back(self) -> None:
+        """When its engine is gone, the books of its pool are kept nevertheless."""
+        engine: Any = self.engine()
+        dialect, watch = engine.dialect, Watch(self.agent, engine)
+        self.transactions(engine)
+        ours = {each for each in vars(dialect) if each.startswith(("do_", "__"))}
+        self.assertIn("do_execute", ours)
+        self._cleanups.clear()
+        del engine
+        collect()
+        self.agent.ledger.collect(1, 0.0, 0.0)
+        watch.following.resume(watch.pool())
+        self.assertEqual(set(), ours & set(vars(dialect)))
+
+    def test_a_class_whose_callable_is_no_function(self) -> None:
+        """It is called as Python would call it."""
+        engine: Any = self.engine()
+        Watch(self.agent, engine, transactions=ALL)
+        self.transactions(engine)
+        kind, told = type(engine.dialect), []
+        for callable_ in (
+            mock.Mock(side_effect=lambda fairy: told.append("mock")),
+            staticmethod(lambda fairy: told.append("static")),
+            functools.partial(lambda which, fairy: told.append(which), "partial"),
+            lambda dialect, fairy: told.append("function"),
+        ):
+            with mock.patch.object(kind, "do_rollback", callable_):
+                self.transactions(engine)
+        self.assertEqual(["mock", "static", "partial", "function"], told)
+
     def test_shared_by_two_engines(self) -> None:
         """Each counts once, and the last one leaves it as it was."""
         first: Any = self.engine()
@@ -610,6 +641,12 @@ class BudgetTests(SynchronousTestCase):
         second.close()
         self.assertEqual(set(), self.heard())
         third.exec_driver_sql("select 1")
+        # Two threads may find that at once.
+        self.watch.following.rest(self.watch.pool())
+        for _ in range(2):
+            self.keep_books()
+            self.use_up(1)
+        self.assertEqual(set(), self.heard() - everything)
         self.keep_books()
         self.assertEqual(everything, self.heard())
         self.assertEqual([True], list(map(self.told, self.taken(1))))
@@ -627,6 +664,93 @@ class BudgetTests(SynchronousTestCase):
             self.clock.now += 4.0
         self.assertEqual([[True]] * 3 + [[True] * 2], told[:4])
         self.assertEqual([[False]] * 2 + [[True] * 2, [False] * 2], told[4:])
+
+    def test_a_pool_that_is_used_no_more(self) -> None:
+        """It is followed again after a rest, though nothing is reported then."""
+        self.patch(following, "REST_SECONDS", 10.0)
+        for connection in self.taken(2):
+            connection.close()
+        ledger, began = self.agent.ledger, self.clock.now
+        self.clock.now += 1.0
+        self.keep_books()
+        self.assertTrue(ledger.needs_looks)
+        self.assertEqual(began + 10.0, ledger.look(self.clock.now))
+        self.clock.now = began + 10.0
+        self.assertIsNone(ledger.look(self.clock.now))
+        self.assertFalse(ledger.needs_looks)
+        self.assertEqual([True], list(map(self.told, self.taken(1))))
+
+    def test_a_fork_at_rest(self) -> None:
+        """The child hears again as soon as it uses the pool, whoever had the turn."""
+        self.patch(following, "REST_SECONDS", 10.0)
+        for connection in self.taken(2):
+            connection.close()
+        self.keep_books()
+        self.assertEqual(set(), self.heard())
+        self.watch.following._turn.acquire()
+        self.watch.following.connections.add(object())
+        self.patch(following, "getpid", lambda: -1)
+        self.patch(self.watch, "_agent", StandIn())
+        (connection,) = self.taken(1)
+        self.assertTrue(self.told(connection))
+        connection.close()
+        self.assertEqual(set(), self.watch.following.connections)
+
+    def test_a_wrapper_of_the_applications(self) -> None:
+        """It looks like ours, and is left where it is, for every statement."""
+        seen = []
+        plain = self.engine.dialect.do_execute
+
+        @functools.wraps(plain)
+        def do_execute(*arguments: Any) -> Any:
+            seen.append("own")
+            return plain(*arguments)
+
+        self.engine.dialect.do_execute = do_execute
+        for times in range(1, 4):
+            for connection in self.taken(3):
+                connection.close()
+            self.keep_books()
+            self.assertEqual(3 * times, len(seen))
+            self.assertIs(do_execute, self.engine.dialect.do_execute)
+
+    def use_up(self, times: int) -> None:
+        """Use up all that can be followed, so often."""
+        for _ in range(times):
+            for connection in self.taken(2):
+                connection.close()
+            self.keep_books()
+
+    def test_a_patch_that_lasts_over_a_rest(self) -> None:
+        """Nobody brings back what it had put there, and transactions are told."""
+        with mock.patch.object(self.engine.dialect, "do_rollback") as patched:
+            self.use_up(2)
+        self.assert_undone(patched)
+
+    def test_a_patch_that_begins_at_rest(self) -> None:
+        """Likewise."""
+        for connection in self.taken(2):
+            connection.close()
+        with mock.patch.object(self.engine.dialect, "do_rollback") as patched:
+            self.keep_books()
+            self.use_up(2)
+        self.assert_undone(patched)
+
+    def assert_undone(self, patched: Any) -> None:
+        """What was patched is not called any more, and told of."""
+        calls = patched.call_count
+        self.assertGreater(calls, 0)
+        for _ in range(2):
+            self.use_up(1)
+            found = self.taken(2)
+            self.assertEqual([True] * 2, list(map(self.told, found)))
+            for connection in found:
+                self.engine.dialect.do_rollback(connection.connection)
+            self.assertEqual([False] * 2, list(map(self.told, found)))
+            for connection in found:
+                connection.close()
+            self.keep_books()
+        self.assertEqual(calls, patched.call_count)
 
     def test_no_rest_for_those_who_follow_all(self) -> None:
         """Nor before the budget is used up; then a report changes nothing."""

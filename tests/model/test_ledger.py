@@ -234,6 +234,17 @@ class LedgerTests(SynchronousTestCase):
         ledger.opened(pool, 1.0)
         self.assertEqual([], list(raised))
 
+    def test_unwatched_keeps_no_pools(self) -> None:
+        """One whose engine is gone goes with its last connection."""
+        self.ledger.unwatch()
+        before = len(self.ledger._pools)
+        pool = a_pool(self.ledger)
+        connection = self.ledger.opened(pool, 1.0)
+        self.ledger.retired(pool)
+        self.assertEqual(before + 1, len(self.ledger._pools))
+        self.ledger.dropped(connection, 2.0)
+        self.assertEqual(before, len(self.ledger._pools))
+
     def test_unwatched_keeps_no_marks(self) -> None:
         """Where nobody will ever collect, a million connections leave nothing."""
         self.ledger.unwatch()

@@ -65,13 +65,13 @@ class VigilTests(SynchronousTestCase):
     def test_nothing_is_out(self) -> None:
         """There is nothing to see, and no need to look again."""
         give(self.out("me"), 1.0)
-        self.assertFalse(self.ledger.is_out)
+        self.assertFalse(self.ledger.needs_looks)
         self.assertIsNone(self.ledger.look(100.0))
 
     def test_out_for_long(self) -> None:
         """It is told once, from the very second on, and is no leak."""
         self.out("me")
-        self.assertTrue(self.ledger.is_out)
+        self.assertTrue(self.ledger.needs_looks)
         self.assertEqual(30.0, self.ledger.look(1.0))
         self.assertEqual([], self.looks(29.9))
         self.assertEqual([(SLOW, 1, 30.0)], self.looks(30.0, 31.0, 60.0))
@@ -103,6 +103,18 @@ class VigilTests(SynchronousTestCase):
         take(self.ledger.opened(other, 0.0), 0.0, "me")
         self.assertEqual(30.0, self.ledger.look(5.0))
         self.assertEqual([(SLOW, 2, 5.0)], self.notices())
+
+    def test_an_owner_that_ended_before_the_last_statement(self) -> None:
+        """Somebody has it who may return it, as long as statements come."""
+        self.ends["t1"] = "gone"
+        connection = self.out("t1")
+        connection.begins(0.5)
+        self.assertEqual([], self.looks(1.0, 2.0, 3.0, 9.0))
+        connection.executed = 9.5
+        self.assertEqual([], self.looks(10.0, 12.0))
+        connection.executed = 12.25
+        self.assertEqual([], self.looks(13.0, 15.0))
+        self.assertEqual([(ABANDONED, 1, 15.25)], self.looks(15.25))
 
     def test_an_owner_that_may_end(self) -> None:
         """Is looked at each second."""
