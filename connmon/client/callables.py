@@ -12,6 +12,7 @@ from weakref import ref
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from connmon.client.foreign import unseen
 from connmon.client.tags import CURRENT, USED
 from connmon.client.tokens import KEY
 from connmon.model.connection import NOT_IDLE
@@ -34,8 +35,10 @@ def connecting(  # noqa: C901  a call more would be paid for by each checkout
     def connect() -> Any:  # noqa: C901
         try:
             fairy = enter()
-        except PoolTimeout:
-            timed_out()
+        except BaseException as error:
+            if isinstance(error, PoolTimeout):
+                timed_out()
+            unseen(error)
             raise
         try:
             record = fairy._connection_record
@@ -129,8 +132,10 @@ def creating(watch: Watch, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
         began = monotonic()
         try:
             created = plain(record)
-        except Exception:
-            watch.refused()
+        except BaseException as error:
+            if isinstance(error, Exception):
+                watch.refused()
+            unseen(error)
             raise
         watch.created(created, record, monotonic() - began)
         return created

@@ -1,7 +1,8 @@
 """Exceptions that are not ours, though they were raised in the middle of us.
 
 Such is what a signal handler of the application raises, or one thread throws into
-another. They go their way, whatever we were doing.
+another, and whatever comes of a callable whose place we took. They go their way,
+whatever we were doing, and their tracebacks do not show that they met us.
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ _ORIGINS = {
     "zope",
 }
 """Where our own faults may come from; an exception of any other origin is not ours."""
+
+
+def unseen(error: BaseException) -> None:
+    """Leave our frames out of a traceback, those by which an exception came to us.
+
+    To be called where it was caught, just before a ``raise`` that adds no frame; Python
+    3.10 restores what was left out.
+    """
+    trace = error.__traceback__
+    while trace is not None and str(
+        trace.tb_frame.f_globals.get("__name__")
+    ).startswith("connmon.client."):
+        trace = trace.tb_next
+    error.__traceback__ = trace
 
 
 def is_foreign(error: Exception) -> bool:

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connmon.client.autocommit import Autocommit
-from connmon.client.foreign import is_handlers
+from connmon.client.foreign import is_handlers, unseen
 from connmon.client.tokens import KEY
 from connmon.model.connection import Connection
 
@@ -51,17 +51,20 @@ def _execute(place: Place) -> Callable[..., Any]:
     def do_execute(
         cursor: Any, statement: Any, parameters: Any, context: Any = None
     ) -> Any:
-        if not following:
-            return plain()(cursor, statement, parameters, context)
+        connection: Any = None
+        if following:
+            try:
+                root = context.root_connection
+                connection = root._dbapi_connection._connection_record.info[KEY]
+            except (AttributeError, KeyError, TypeError) as error:
+                root, connection = _of(context, error)
+            if connection is not None and not starts(root, connection):
+                connection = None
         try:
-            root = context.root_connection
-            connection: Any = root._dbapi_connection._connection_record.info[KEY]
-        except (AttributeError, KeyError, TypeError) as error:
-            root, connection = _of(context, error)
-        if connection is not None and not starts(root, connection):
-            connection = None
-        try:
             return plain()(cursor, statement, parameters, context)
+        except BaseException as error:
+            unseen(error)
+            raise
         finally:
             if connection is not None:
                 connection.executed = monotonic()
@@ -77,14 +80,17 @@ def _execute_otherwise(place: Place) -> Callable[..., Any]:
     starts = _starting(place)
 
     def execute(cursor: Any, *arguments: Any, **options: Any) -> Any:
-        if not following:
-            return plain()(cursor, *arguments, **options)
-        context = options.get("context", arguments[-1] if arguments else None)
-        root, connection = _of(context)
-        if connection is not None and not starts(root, connection):
-            connection = None
+        connection = None
+        if following:
+            context = options.get("context", arguments[-1] if arguments else None)
+            root, connection = _of(context)
+            if connection is not None and not starts(root, connection):
+                connection = None
         try:
             return plain()(cursor, *arguments, **options)
+        except BaseException as error:
+            unseen(error)
+            raise
         finally:
             if connection is not None:
                 connection.executed = monotonic()
@@ -130,18 +136,22 @@ def _finish(place: Place) -> Callable[..., Any]:
     count = _COUNTED[name]
 
     def finish(fairy: Any) -> Any:
-        if not following:
-            return plain()(fairy)
+        connection: Any = None
+        if following:
+            try:
+                connection = fairy._connection_record.info[KEY]
+            except (AttributeError, KeyError, TypeError) as error:
+                connection = _elsewhere(fairy, error)
+            if connection is not None and not connection.ends():
+                connection = None
         try:
-            connection: Any = fairy._connection_record.info[KEY]
-        except (AttributeError, KeyError, TypeError) as error:
-            connection = _elsewhere(fairy, error)
-        if connection is None or not connection.ends():
             return plain()(fairy)
-        try:
-            return plain()(fairy)
+        except BaseException as error:
+            unseen(error)
+            raise
         finally:
-            _ended(connection, count, broke)
+            if connection is not None:
+                _ended(connection, count, broke)
 
     return finish
 
@@ -156,12 +166,16 @@ def _finish_in_two_phases(place: Place) -> Callable[..., Any]:
 
     def finish(root: Any, *arguments: Any, **options: Any) -> Any:
         _, connection = _of(SimpleNamespace(root_connection=root))
-        if connection is None or not connection.ends():
-            return plain()(root, *arguments, **options)
+        if connection is not None and not connection.ends():
+            connection = None
         try:
             return plain()(root, *arguments, **options)
+        except BaseException as error:
+            unseen(error)
+            raise
         finally:
-            _ended(connection, count, broke)
+            if connection is not None:
+                _ended(connection, count, broke)
 
     return finish
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import skipIf
 
 from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,9 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.client import callables
 from connmon.client.agent import HERE
 from connmon.client.listeners import Watch
-from connmon.client.options import NONE
+from connmon.client.options import ALL, NONE
 from connmon.model.ledger import Ledger
-from tests.client.fakedb import Clock, Server
+from tests.client.fakedb import Clock, OperationalError, Server
 
 
 class Alarm(Exception):
@@ -106,3 +110,76 @@ class ForeignTests(SynchronousTestCase):
         self.interrupt(fault)
         self.engine.raw_connection().close()
         self.assertIn("RuntimeError('a fault of ours')", said)
+
+
+@skipIf(sys.version_info < (3, 11), "Python 3.10 restores what is left out")
+class TracebackTests(SynchronousTestCase):
+    """What a traceback shows that passed through us."""
+
+    def setUp(self) -> None:
+        """An engine that is watched, its transactions too, with one connection."""
+        agent: Any = StandIn()
+        self.server = Server(Clock(), Unconcerned())
+        self.engine = create_engine(
+            "fakedb://",
+            module=self.server,
+            pool_size=1,
+            max_overflow=0,
+            pool_timeout=0,
+        )
+        Watch(agent, self.engine, transactions=ALL)
+        self.addCleanup(self.engine.dispose)
+
+    def shown(self, work: Callable[[], object]) -> str:
+        """The traceback of what this raises, with all that led to it."""
+        try:
+            work()
+        except Exception:  # noqa: BLE001  whatever it is
+            return traceback.format_exc()
+        raise AssertionError("nothing was raised")
+
+    def assert_unseen(self, work: Callable[[], object], *expected: str) -> None:
+        """We are not in it, and all else is."""
+        found = self.shown(work)
+        self.assertNotIn(str(Path("connmon", "client")), found)
+        for each in ("work()", *expected):
+            self.assertIn(each, found)
+
+    def test_a_statement(self) -> None:
+        """One, several, and one without parameters."""
+
+        def fail() -> None:
+            raise OperationalError("no such table")
+
+        with self.engine.connect() as connection:
+            self.server.meanwhile = fail
+            execute = connection.exec_driver_sql
+            self.assert_unseen(lambda: execute("select 1"), "no such table", "in fail")
+            self.assert_unseen(lambda: execute("insert ?", [(1,), (2,)]), "in fail")
+            bare = connection.execution_options(no_parameters=True)
+            self.assert_unseen(lambda: bare.exec_driver_sql("select 1"), "in fail")
+
+    def test_an_end(self) -> None:
+        """By commit, and by rollback."""
+        for end in ("commit", "rollback"):
+            with self.engine.connect() as connection:
+                transaction = connection.begin()
+                connection.exec_driver_sql("select 1")
+                self.server.failures = 1
+                self.assert_unseen(getattr(transaction, end), "out of space")
+
+    def test_a_connection_that_is_refused(self) -> None:
+        """The driver's own error, through pool and engine."""
+        self.server.refusals = 1
+        self.assert_unseen(self.engine.connect, "connection refused")
+
+    def test_a_timeout(self) -> None:
+        """That of a pool, also of one that was disposed of."""
+        held: list[Any] = [self.engine.connect()]
+        self.assert_unseen(self.engine.connect, "QueuePool limit")
+        pool = self.engine.pool
+        self.engine.dispose()
+        held.append(pool.connect())
+        self.assert_unseen(pool.connect, "QueuePool limit")
+        for each in held:
+            each.close()
