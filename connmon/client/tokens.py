@@ -61,6 +61,7 @@ class Token:
         "__weakref__",
         "_holder",
         "_left_open",
+        "_looked_open",
         "_lot",
         "_raw",
         "_record",
@@ -85,8 +86,10 @@ class Token:
         self._lot = lot_of(record)
         self._holder: Any = None
         self._raw: Any = None
-        #: Whether it was open when the last one dropped it that it was detached for.
-        self._left_open = False
+        #: Whether the driver said that it is open when it was detached, and when the
+        #: last one dropped it that it was detached for.
+        self._looked_open = False
+        self._left_open: bool | None = None
 
     def detach(self, dbapi_connection: Any, holder: Any) -> None:
         """It was taken out of its pool, for whoever has ``holder``.
@@ -96,6 +99,7 @@ class Token:
         if holder is None:
             return
         this = ref(self)
+        self._looked_open = is_open(dbapi_connection)
         try:
             raw = ref(dbapi_connection)
         except TypeError:
@@ -135,8 +139,18 @@ class Token:
         if connection.closed or not connection.uses:
             return False
         if connection.state == DETACHED:
-            return self._left_open or is_open(self._raw)
+            return self._is_dropped()
         if self._record() is not None:
             # It goes on, and only what it said of us is gone.
             return False
         return connection.state != IDLE or not (self._lot.disposed or _IN_TREE)
+
+    def _is_dropped(self) -> bool:
+        """Whether whoever it was detached for left it open."""
+        if self._raw is not None:
+            return is_open(self._raw)
+        if self._left_open is None and self._holder is not None:
+            # Where all of them were in a cycle, the collector ends them together, and
+            # nobody is told in between.
+            return self._looked_open and self._holder() is None
+        return bool(self._left_open)

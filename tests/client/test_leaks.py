@@ -223,6 +223,39 @@ class UnclosedTests(LeakCase):
             del fairy
             self.assertEqual([UNCLOSED], [each[0] for each in self.told()])
 
+    def test_detached_and_dropped_in_a_cycle(self) -> None:
+        """As SQLAlchemy's own connections are: all of it goes at once."""
+        self.patch(
+            fakedb.Connection,
+            "closed",
+            property(lambda each: each.serial not in self.server.open),
+        )
+        for engine in (self.lite(poolclass=QueuePool), self.watched()):
+            for executes_first in (True, False):
+                connection = engine.connect()
+                if executes_first:
+                    connection.exec_driver_sql("select 1")
+                connection.detach()
+                if not executes_first:
+                    connection.exec_driver_sql("select 1")
+                del connection
+                self.assertEqual([UNCLOSED], [each[0] for each in self.told()])
+
+    def test_detached_and_closed_in_a_cycle(self) -> None:
+        """It is none."""
+        self.patch(
+            fakedb.Connection,
+            "closed",
+            property(lambda each: each.serial not in self.server.open),
+        )
+        for engine in (self.lite(poolclass=QueuePool), self.watched()):
+            connection = engine.connect()
+            connection.exec_driver_sql("select 1")
+            connection.detach()
+            connection.close()
+            del connection
+        self.none()
+
     def test_detached_and_closed(self) -> None:
         """However it is: by SQLAlchemy, or by the driver."""
         self.patch(
