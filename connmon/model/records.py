@@ -257,6 +257,8 @@ SLOW = "slow"
 STALE = "stale"
 #: It was opened by another process, of which this one is a fork. No leak.
 INHERITED = "inherited"
+#: Its owner had another one of the same pool out at the same moment. No leak.
+NESTED = "nested"
 
 LEAKS = (COLLECTED, ABANDONED, UNCLOSED)
 """The kinds of notices that are leaks, with proof."""

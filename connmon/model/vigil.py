@@ -1,9 +1,9 @@
-"""Connections that are out for too long, or whose owner has ended: the rule.
+"""Connections out for too long, or twice, or whose owner has ended: the rule.
 
 What is out is looked at again and again, in the reporting thread. An owner that has
 ended may have given its connection to another, who will return it. So that is a leak
 only if it is still out some seconds later, and it is not one where others were seen to
-return what was taken there: see ``Pool.handed_over``.
+return what was taken there: see ``Pool.handed_over``. Nor is it a second checkout then.
 """
 
 from __future__ import annotations
@@ -13,15 +13,23 @@ from math import inf
 from typing import NamedTuple
 
 from connmon.model.connection import Connection
+from connmon.model.figures import places
 from connmon.model.holding import Owner
 from connmon.model.pool import Pool
-from connmon.model.records import ABANDONED, OUT, SLOW
+from connmon.model.records import ABANDONED, NESTED, OUT, SLOW
 
 LOOK_SECONDS = 1.0
 """The time between two looks, as long as an owner may end."""
 
 GRACE_SECONDS = 3.0
 """How long a connection stays out after its owner's end was noticed, to be a leak."""
+
+
+AGAIN_SECONDS = 60.0
+"""How often the same line is told to take a second connection."""
+
+MOST_LINES = 100
+"""How many such lines are remembered."""
 
 
 class Seen(NamedTuple):
@@ -57,6 +65,8 @@ class Vigil:
         """``owner_end`` says how an owner has ended: see ``Ledger``."""
         self._owner_end = owner_end
         self._known: dict[Connection, _Checkout] = {}
+        #: When each line was last told to take a second connection, by pool.
+        self._nested: dict[tuple[int, object], float] = {}
 
     def look(self, pools: Iterable[Pool], now: float) -> tuple[list[Seen], float]:
         """What is new at ``now``, and when there may be more to see; never: ``inf``."""
@@ -76,6 +86,7 @@ class Vigil:
                     self._look_at_time(each, known, now, found),
                     self._look_at_owner(each, known, now, found),
                 )
+            self._look_at_both(pool, now, found)
         return found, due
 
     def _look_at_time(
@@ -111,3 +122,37 @@ class Vigil:
             seconds = now - connection.since
             found.append(Seen(connection, known.use, ABANDONED, seconds, end))
         return inf
+
+    def _look_at_both(self, pool: Pool, now: float, found: list[Seen]) -> None:
+        """Whether somebody has two of a pool that others may have to wait for.
+
+        What changes meanwhile is read again: the first must have been out all the time
+        in which the other was seen, or the two may never have been out at once.
+        """
+        if pool.out < 2 or places(pool.facts) is None:
+            return
+        firsts: dict[Owner, tuple[Connection, int]] = {}
+        for each in list(pool.open):
+            use, owner = each.uses, each.owner
+            if each.state != OUT or owner is None:
+                continue
+            first, its_use = firsts.setdefault(owner, (each, use))
+            are_both = first.uses == its_use and first.state == OUT
+            if first is not each and are_both and each.uses == use:
+                later = max(first, each, key=lambda one: one.since)
+                if self._is_news(pool, later, now):
+                    seconds = now - later.since
+                    found.append(Seen(later, later.uses, NESTED, seconds))
+
+    def _is_news(self, pool: Pool, connection: Connection, now: float) -> bool:
+        """Whether its line is to be told to have taken a second one."""
+        line = (pool.id, connection.site)
+        told = self._nested.get(line)
+        if told is not None and now < told + AGAIN_SECONDS:
+            return False
+        if pool.hands_over(connection.site):
+            return False
+        if len(self._nested) >= MOST_LINES:
+            self._nested.clear()
+        self._nested[line] = now
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from connmon.model.ledger import Ledger
 from connmon.model.records import (
     ABANDONED,
     COLLECTED,
+    NESTED,
     SLOW,
     UNCLOSED,
     Notice,
@@ -23,6 +25,7 @@ from connmon.model.vigil import GRACE_SECONDS, LOOK_SECONDS
 from tests.model.marks import give, take
 
 FACTS = PoolFacts("sqlite:///x.db", "QueuePool")
+BOUNDED = PoolFacts("sqlite:///x.db", "QueuePool", 5, 10)
 WHY = "its thread has ended"
 
 
@@ -137,6 +140,54 @@ class VigilTests(SynchronousTestCase):
         self.assertEqual([WHY], self.leaks)
         self.assertEqual(30.0, self.ledger.look(at + 3))
         self.assertEqual([(SLOW, 1, 30.0)], self.looks(30.0))
+
+    def test_two_at_once(self) -> None:
+        """The later one is told, once a minute for each line, and is no leak."""
+        self.pool.facts = BOUNDED
+        self.out("me", 0.0, "a.py:1")
+        self.out("me", 1.0, "b.py:2")
+        self.out("you", 2.0, "b.py:2")
+        self.assertEqual([(NESTED, 2, 1.5)], self.looks(2.5, 3.5, 29.0))
+        self.pool.slow = inf
+        self.assertEqual([(NESTED, 2, 62.0)], self.looks(62.4, 63.0))
+        self.assertEqual(0, self.pool.leaks)
+
+    def test_two_that_nobody_waits_for(self) -> None:
+        """Where there is no bound, or nobody knows who took them, nothing is told."""
+        self.out("me")
+        self.out("me")
+        self.assertEqual([], self.looks(2.0))
+        self.pool.facts = BOUNDED
+        for connection in list(self.pool.open):
+            connection.owner = None
+        self.assertEqual([], self.looks(4.0))
+
+    def test_two_that_were_never_out_at_once(self) -> None:
+        """The first came back while the other was looked at."""
+        self.pool.facts = BOUNDED
+        first = self.out("me")
+
+        class Late:
+            """An owner that gives the first one back as it is looked at."""
+
+            def __hash__(self) -> int:
+                give(first, 1.0)
+                return hash("me")
+
+            def __eq__(self, other: object) -> bool:
+                return other == "me"
+
+        second = self.out("you")
+        second.owner = cast("Any", Late())
+        self.assertEqual([], self.looks(2.0))
+
+    def test_where_one_takes_for_others(self) -> None:
+        """As it hands them over, they are not both its own."""
+        self.pool.facts = BOUNDED
+        self.pool.handed_over("a.py:1")
+        self.out("me", 0.0, "a.py:1")
+        self.out("me", 0.0, "a.py:1")
+        self.assertEqual([], self.looks(2.0))
 
     def test_returned_in_time(self) -> None:
         """Whoever was given it returned it: that is no leak."""

@@ -12,6 +12,7 @@ from connmon.model.board import Board
 from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.records import (
     INHERITED,
+    NESTED,
     OUT,
     STALE,
     ConnectionRecord,
@@ -274,6 +275,19 @@ class RuleTests(SynchronousTestCase):
         honest = waiter._replace(holds=False)
         self.silent(replace(report(record()), waiters=(other, honest)))
         self.silent(replace(report(record()), incidents=(incident(),)))
+
+    def test_two_at_once(self) -> None:
+        """Somebody was seen with two, and nobody waited; a wait is worse."""
+        both = replace(report(record()), notices=(notice(1, NESTED),))
+        said = self.one("nested-checkout", both)
+        self.assertEqual(("warn", SITE), (said.severity, said.site))
+        self.assertIn(
+            "in ctl1 pid 11 had two out at once of a pool of 15 places", said.evidence
+        )
+        waiter = WaiterRecord(1, CLOCK - 12.0, "worker-3", SITE, True)
+        said = self.one("nested-checkout", replace(both, waiters=(waiter,)))
+        self.assertEqual("crit", said.severity)
+        self.silent(replace(report(record()), notices=(notice(1, NESTED, pool=9),)))
 
     def test_engines(self) -> None:
         """A line that made ten of them in one process."""

@@ -64,12 +64,18 @@ class AdviceTests(SynchronousTestCase):
         self.assertEqual((0, ""), (done.returncode, done.stderr))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def until(self, rule: str, within: float = 20.0) -> dict[str, Any]:
-        """The one finding of a rule, once there is one."""
+    def until(
+        self, rule: str, evidence: str = "", within: float = 20.0
+    ) -> dict[str, Any]:
+        """The one finding of a rule, once there is one with such evidence."""
         found: list[dict[str, Any]] = []
 
         def there_is() -> bool:
-            found[:] = [each for each in self.advice() if each["rule"] == rule]
+            found[:] = [
+                each
+                for each in self.advice()
+                if each["rule"] == rule and evidence in each["evidence"]
+            ]
             return bool(found)
 
         self.assertTrue(eventually(there_is, within), f"no {rule}: {self.advice()}")
@@ -131,6 +137,16 @@ class AdviceTests(SynchronousTestCase):
         self.assertIn("of 1 place with one of its own out", said["evidence"])
         self.assertEqual([said["rule"]], [each["rule"] for each in self.advice()])
 
+    def test_two_at_once(self) -> None:
+        """A thread has two connections out, though nobody waits."""
+        shop = self.shop()
+        shop.do("roomy = engine('roomy', pool_size=5)")
+        shop.do("with roomy.connect(), roomy.connect(): threading.Event().wait(3)")
+        said = self.until("nested-checkout")
+        self.assertEqual("warn", said["severity"])
+        self.assertIn("MainThread in ", said["evidence"])
+        self.assertIn("had two out at once", said["evidence"])
+
     def test_unbounded(self) -> None:
         """Four connections at once, and nothing to keep it from opening more."""
         shop = self.shop()
@@ -156,8 +172,7 @@ class AdviceTests(SynchronousTestCase):
         shop = self.shop()
         shop.do("def request(): use(engine('request'), 1)")
         shop.do("for _ in range(12): request()")
-        said = self.until("engine-per-request")
-        self.assertIn("12 engines in ", said["evidence"])
+        said = self.until("engine-per-request", "12 engines in ")
         self.assertTrue(said["site"].endswith(" engine"), said["site"])
 
     def test_inherited(self) -> None:
