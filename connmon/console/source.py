@@ -74,7 +74,7 @@ class Past:
 
         That pictures lack rows is told once; their numbers differ in each.
         """
-        parts = ", ".join(filter(None, (each.part for each in self._frames)))
+        parts = ", ".join(filter(None, (each.part() for each in self._frames)))
         if parts and not self._warned:
             self._warned = True
             viewer.warned(f"recorded are only {parts}, a node sends no more at once")

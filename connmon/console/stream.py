@@ -19,7 +19,7 @@ from connmon.console.source import Past, Source, of_nodes
 from connmon.console.tape import Damaged, Recording
 from connmon.errors import ConnmonError, ProtocolError
 from connmon.views.frame import Frame
-from connmon.views.query import Query
+from connmon.views.query import WHOLE, Query
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,12 +40,18 @@ class Stream:
         written: Written,
         iterations: int | None,
         stop: Callable[[int], None],
+        *,
+        limit: int = WHOLE,
     ) -> None:
-        """Write at most ``iterations`` frames; ``stop`` is told the exit status."""
+        """Write at most ``iterations`` frames; ``stop`` is told the exit status.
+
+        ``limit`` is how many rows of a frame are asked for.
+        """
         self._out = out
         self._err = err
         self._written = written
         self._left = iterations
+        self._limit = limit
         self._stop = stop
         self._first = True
         self._lost = ""
@@ -90,8 +96,8 @@ class Stream:
 
     def _compare(self, frame: Frame) -> None:
         """Tell it once if rows are left out; their number is in each frame."""
-        if self._first and frame.part:
-            self.say(f"only {frame.part}, a node sends no more at once: use --filter")
+        if self._first and (part := frame.part(self._limit)):
+            self.say(f"only {part}, a node sends no more at once: use --filter")
 
     def refused(self, reason: str, number: int) -> None:
         """The node does not understand what is asked for.
@@ -179,7 +185,9 @@ def run(
     """
 
     def asked(stop: Callable[[int], None]) -> Source:
-        stream = Stream(output(fd), sys.stderr, written, iterations, stop)
+        stream = Stream(
+            output(fd), sys.stderr, written, iterations, stop, limit=query.limit
+        )
         source = of_nodes(reactor, stream, target, record)
         source.watch((query,), delay)
         return source
@@ -250,7 +258,9 @@ def replay(
         nonlocal status
         status = with_status
 
-    stream = Stream(output(fd), sys.stderr, written, iterations, stop)
+    stream = Stream(
+        output(fd), sys.stderr, written, iterations, stop, limit=query.limit
+    )
     past = Past()
     past.ask((query,))
     for index in range(begin, len(recording)):

@@ -233,8 +233,8 @@ def judged(frame: Frame, limits: Limits, *, filtered: bool = False) -> Verdict:
     if status == OK:
         if not processes:
             return unknown("no process is running")
-        if frame.part:
-            return unknown(f"only {frame.part}, a node sends no more: use --filter")
+        if part := frame.part():
+            return unknown(f"only {part}, a node sends no more: use --filter")
         status = WARNING if stale else OK
     said = _blame(blamed) if blamed else _calm(rows, processes, stale)
     return Verdict(status, _line(status, said, _performance(totals, limits)))

@@ -225,10 +225,8 @@ class Inquiry(stream.Stream):
         rows = batch.objects(frame, at)
         found = [Found(asked, each, at) for each in rows if asked.fits(each)]
         self._found += found
-        if frame.part:
-            self.say(
-                f"{asked.text}: only {frame.part} were looked at, a node sends no more"
-            )
+        if part := frame.part():
+            self.say(f"{asked.text}: only {part} were looked at, a node sends no more")
         if not found:
             self._missing.append(asked)
         elif asked.name:

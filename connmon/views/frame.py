@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from connmon.views.query import WHOLE
+
 Row = tuple[Any, ...]
 """Values in the order of ``Frame.fields``; ``None`` for what is not known."""
 
@@ -57,7 +59,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Rows ``first`` and following of a view, of the ``count`` that were asked for.
+    """Rows ``first`` and following of a view, of the ``count`` that a query is for.
 
     ``total`` counts those in scope before any filter, and without the hosts of a tree.
     ``selected`` is the index, among the ``count``, of the row that the window is placed
@@ -77,9 +79,12 @@ class Frame:
     found: bool = False
     about: str = ""
 
-    @property
-    def part(self) -> str:
-        """Such as ``80 of 100 pools``, if it has not all that were asked for."""
-        if len(self.rows) >= self.count:
+    def part(self, limit: int = WHOLE) -> str:
+        """Such as ``80 of 100 pools``, if it lacks rows that were asked for.
+
+        ``limit`` is the query's: rows beyond it were not.
+        """
+        wanted = self.count if limit < 0 else min(limit, self.count)
+        if len(self.rows) >= wanted:
             return ""
-        return f"{len(self.rows)} of {self.count} {self.view}"
+        return f"{len(self.rows)} of {wanted} {self.view}"

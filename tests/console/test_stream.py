@@ -24,6 +24,7 @@ from connmon.console.stream import Stream, replay, run, write, writer
 from connmon.console.tape import Recorder, Recording
 from connmon.console.text import ASCII
 from connmon.errors import ConfigError, ConnmonError
+from connmon.views import query
 from connmon.views.frame import Frame, Head
 from connmon.views.query import Query
 from connmon.views.recorded import WHOLE
@@ -273,6 +274,7 @@ class RunTestCase(SynchronousTestCase):
         iterations: int | None = None,
         view: str = PROGRAMS,
         record: str | None = None,
+        limit: int = query.WHOLE,
     ) -> tuple[int, str, Staged]:
         """Run; the status, standard error, and the reactor."""
         reactor = Staged(meanwhile)
@@ -280,7 +282,7 @@ class RunTestCase(SynchronousTestCase):
             status = run(
                 reactor,
                 Target("", (HERE,)),
-                Query(view),
+                Query(view, limit=limit),
                 writer("json", LOOK),
                 2.0,
                 iterations=iterations,
@@ -327,6 +329,23 @@ class RunTests(RunTestCase):
             self.assertEqual((0, ""), self.run_with(meanwhile, 1, view)[:2])
             (line,) = self.written()
             self.assertEqual(len(FRAMES[view].rows), len(json.loads(line)[view]))
+
+    def test_only_rows_that_were_asked_for_are_missed(self) -> None:
+        """One of fifteen is all that was wanted; one of ten is not."""
+        rows = [a_program()]
+        for limit, told in (
+            (1, ""),
+            (10, "1 of 10 programs"),
+            (20, "1 of 15 programs"),
+            (query.WHOLE, "1 of 15 programs"),
+        ):
+
+            def meanwhile(reactor: Staged) -> None:
+                reactor.meet().feed(replace(a_frame(PROGRAMS, rows), count=15))
+
+            status, err, _ = self.run_with(meanwhile, 1, limit=limit)
+            said = f"connmon: only {told}, a node sends no more at once: use --filter\n"
+            self.assertEqual((0, said if told else ""), (status, err))
 
     def test_what_the_node_does_not_understand(self) -> None:
         """One line with its words, and status 1; nothing is written."""
