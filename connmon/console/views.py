@@ -195,7 +195,8 @@ def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
     if owner := harmless(values.get("owner"), glyphs):
         said.append(f"thread {owner}")
     if (uses := number(values.get("uses"))) is not None:
-        said.append(f"{figures.count(int(uses))} uses")
+        times = figures.count(int(uses))
+        said.append("1 use" if times == "1" else f"{times} uses")
     said.append(sentence(values.get("reason"), glyphs))
     said.append(", ".join(tallies(values.get("closings"), glyphs)))
     name, rest = said[0], "   ".join(each for each in said[1:] if each)

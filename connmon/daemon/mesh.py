@@ -159,7 +159,8 @@ class Mesh:
         self._swept = now
         self._journal.expired(now)
         for home, count in self._board.expired(now):
-            text = f"gave up {count} processes of {home.node}, not heard"
+            processes = "1 process" if count == 1 else f"{count} processes"
+            text = f"gave up {processes} of {home.node}, not heard"
             self._note(text, now, WARN)
 
     # What processes linked here do.

@@ -438,6 +438,13 @@ class LinesTests(SynchronousTestCase):
             self.assertTrue(drawn[-2].startswith(said), drawn[-2])
         self.assertNotIn("7 waiting", plain(lines(LIVE, 80, 24))[-2])
 
+    def test_a_connection_that_was_used_once(self) -> None:
+        """One is one, also below the table."""
+        for uses, said in ((0, "0 uses"), (1, "1 use"), (2, "2 uses")):
+            row = a_row(CONNECTIONS, process="p", connection=1, uses=uses)
+            shown = inside(Place(CONNECTIONS), [row])
+            self.assertEqual(said, plain(lines(shown, 80, 24))[-2].strip())
+
     def test_panels_scroll(self) -> None:
         """Help and log begin at the line scrolled to, as far as there are lines."""
         log = tuple(f"line {number}" for number in range(40))

@@ -199,7 +199,7 @@ class FailureTests(MeshTestCase):
         self.assertEqual(UNREACHABLE, self.network.row("b", "a").state)
         self.network.pass_time(62.0)
         self.assertEqual([(0, 0, 0)] * 2, self.shown("b", "c"))
-        self.assertTrue(self.logged("gave up 1 processes of a, not heard"))
+        self.assertTrue(self.logged("gave up 1 process of a, not heard"))
 
     def test_consoles_are_told_who_is_down(self) -> None:
         """In the head of each frame, and in the rows of the nodes."""

@@ -238,6 +238,20 @@ class RuleTests(SynchronousTestCase):
         thread = PoolFacts("sqlite:///x", "SingletonThreadPool", 5)
         self.silent(report(record(thread, peak=8)))
 
+    def test_one_is_one(self) -> None:
+        """Of pools without a bound, and of connections that were out at once."""
+        facts = FACTS._replace(max_overflow=None)
+        for peaks, out, pools in (
+            ((1,), "1 was", "1 pool of 1 has"),
+            ((1, 1), "1 was", "2 pools of 2 have"),
+            ((2, 1), "2 were", "2 pools of 2 have"),
+        ):
+            found = self.found(*(report(record(facts, peak=peak)) for peak in peaks))
+            self.assertEqual(
+                f"{out} out at once at most, in ctl1 pid 11, and {pools} no bound",
+                found[0].evidence,
+            )
+
     def test_nullpool_churn(self) -> None:
         """A hundred connections, and one a second."""
         facts = PoolFacts(NAME, "NullPool")

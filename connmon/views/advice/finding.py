@@ -57,6 +57,11 @@ def many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
+def were(count: int, of: str = "") -> str:
+    """So many as the subject of a clause: ``1 was``, ``2 of 15 were``."""
+    return f"{count}{of} was" if count == 1 else f"{count}{of} were"
+
+
 def at(site: str) -> str:
     """Where, as the end of a clause; nothing if that is not known."""
     return f" at {site}" if site else ""

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from math import ceil
 
-from connmon.views.advice.finding import INFO, WARN, Finding, hosts, lasting, many
+from connmon.views.advice.finding import (
+    INFO,
+    WARN,
+    Finding,
+    hosts,
+    lasting,
+    many,
+    were,
+)
 from connmon.views.advice.nested import is_nested
 from connmon.views.advice.use import Member, Use
 
@@ -82,10 +90,10 @@ def too_small(use: Use) -> Iterator[Finding]:
         use.name,
         "",
         f"the pool is too small: {many(capacity, 'place')}, "
-        f"and {wanted} were wanted at once",
+        f"and {were(wanted)} wanted at once",
         f"{_waits(worst)} of {counters.checkouts} checkouts waited and "
         f"{counters.timeouts} timed out in {worst.who}, "
-        f"where {worst.peak} of {capacity} were out at most",
+        f"where {were(worst.peak, f' of {capacity}')} out at most",
         f"set pool_size={pool_size} (it is {size}; max_overflow={overflow or 0})"
         + (sooner if held >= LONG_HOLD else ""),
     )
@@ -113,7 +121,7 @@ def too_large(use: Use) -> Iterator[Finding]:
         use.name,
         "",
         f"the pool is {size / peak:.0f} times as large as it need be: "
-        f"pool_size={size}, and at most {peak} were out at once",
+        f"pool_size={size}, and at most {were(peak)} out at once",
         f"{mean:.1f} out on average and {peak} at most, in {use.checkouts} checkouts "
         f"of {many(len(use.members), 'pool')} over {lasting(longest.uptime)}",
         f"set pool_size={wanted}: the server's worst case is {spared} less then",
@@ -141,7 +149,7 @@ def overflow_churn(use: Use) -> Iterator[Finding]:
         "",
         "connections beyond pool_size are opened and closed again and again",
         f"{closed} of {opened} connections opened were closed as overflow when they "
-        f"came back; {use.peak} were out at most, and pool_size={size}",
+        f"came back; {were(use.peak)} out at most, and pool_size={size}",
         f"set pool_size={use.peak}{rest}, so that they are kept",
     )
 
@@ -155,6 +163,7 @@ def unbounded(use: Use) -> Iterator[Finding]:
     size, most = worst.record.facts.size or 0, ceil(worst.peak * SPARE)
     how = f"max_overflow=-1 and pool_size={size}" if size else "pool_size=0"
     what = f"max_overflow={max(most - size, 0)}" if size else f"pool_size={most}"
+    have = "has" if len(found) == 1 else "have"
     yield Finding(
         WARN,
         "unbounded-overflow",
@@ -163,8 +172,8 @@ def unbounded(use: Use) -> Iterator[Finding]:
         use.name,
         "",
         f"nothing bounds how many connections a process opens: {how}",
-        f"{worst.peak} were out at once at most, in {worst.who}, "
-        f"and {many(len(found), 'pool')} of {len(use.members)} have no bound",
+        f"{were(worst.peak)} out at once at most, in {worst.who}, "
+        f"and {many(len(found), 'pool')} of {len(use.members)} {have} no bound",
         f"set {what}, a quarter more than were out at once",
     )
 
