@@ -1,4 +1,4 @@
-"""How many connections a database server takes, asked of it if that was opted into.
+"""How many connections a database server has for applications, if that is to be asked.
 
 This is the one thing that connmon executes in a database. It is one statement on the
 first connection that a process opens to a server, in the thread that opens it.
@@ -12,11 +12,21 @@ from typing import Any
 from connmon.model.records import MOST
 from connmon.model.servers import address_of
 
+# The one connection that is kept for administrators is beyond ``max_connections``.
 _MYSQL = "SHOW VARIABLES LIKE 'max_connections'"
+
+# What is kept for superusers, and from PostgreSQL 16 on for others, is a part of it.
+# Whoever may log in may read this. A setting that a server lacks has no row.
+_POSTGRESQL = """
+SELECT sum(CASE name WHEN 'max_connections' THEN 1 ELSE -1 END
+    * CAST(setting AS integer))
+FROM pg_settings WHERE name IN
+    ('max_connections', 'superuser_reserved_connections', 'reserved_connections')
+"""
 _QUESTIONS = {
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
-    "postgresql": "SHOW max_connections",
+    "postgresql": _POSTGRESQL,
 }
 """What to ask, by the dialect's name; of others it is not known how to."""
 
@@ -25,8 +35,9 @@ _KNOWN: dict[str, int | None] = {}
 
 
 def limit_of(pool: str, dialect: str, connection: Any) -> int | None:
-    """The ``max_connections`` of the server of a pool, through a new DBAPI connection.
+    """How many connections a pool's server has, through a new DBAPI connection.
 
+    That is its ``max_connections`` without those that applications do not get.
     Each server is asked once by a process; whatever fails, there is no answer. The
     thread that opened the connection, which nobody else has yet.
     """

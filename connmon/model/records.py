@@ -170,7 +170,8 @@ class PoolFacts(NamedTuple):
     ``name`` is driver, host, port and database, never a password. ``kind`` is the name
     of its class. ``timeout`` is how many seconds a checkout may wait, ``recycle`` after
     how many a connection is replaced, ``pre_ping`` whether one is tried before use.
-    ``limit`` is the server's own ``max_connections``, if that was to be read.
+    ``limit`` is how many connections the server has for applications, if that was to be
+    read.
     """
 
     name: str

@@ -45,8 +45,8 @@ class Claim(NamedTuple):
 
     ``capacity`` is the most connections that their pools with a bound may open, and
     ``unbounded`` how many of the ``pools`` have none. ``connections`` are open now.
-    ``limit`` is the least ``max_connections`` that any of them has read from the
-    server, ``None`` if none has. How many are out changes too often to be a part of it.
+    ``limit`` is the least limit that any of them has read from the server, ``None`` if
+    none has. How many are out changes too often to be a part of it.
     """
 
     processes: int = 0

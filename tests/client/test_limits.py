@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -78,6 +79,25 @@ class LimitTests(SynchronousTestCase):
             name = f"{dialect}://db{number}/x"
             self.assertEqual(expected, limit_of(name, dialect, connection), answer)
             self.assertEqual(["close", "rollback"], connection.done[1:])
+
+    def test_what_is_reserved(self) -> None:
+        """PostgreSQL keeps some from applications, MariaDB none: one question."""
+        for dialect, told in (
+            ("mysql", ["max_connections"]),
+            (
+                "postgresql",
+                [
+                    "max_connections",
+                    "reserved_connections",
+                    "superuser_reserved_connections",
+                ],
+            ),
+        ):
+            connection = Connection(("7",))
+            limit_of(f"{dialect}://db/x", dialect, connection)
+            question, *rest = connection.done
+            self.assertEqual(["close", "rollback"], rest)
+            self.assertEqual(told, sorted({*re.findall(r"'(\w+)'", question)}))
 
     def test_once(self) -> None:
         """A server is asked once, whether or not it answered, by whichever driver."""

@@ -104,17 +104,22 @@ class CeilingTests(SynchronousTestCase):
         )
 
     def test_read(self) -> None:
-        """Both kinds of server are asked if that is wanted, and only then."""
+        """Both kinds of server are asked if that is wanted, and only then.
+
+        What they keep from applications does not count.
+        """
         addr = self.node()
-        for server, drivers, question in (
+        for server, drivers, most, reserved in (
+            (servers.mariadb(), ("pymysql",), "@@max_connections", "0"),
             (
-                servers.mariadb(),
-                ("pymysql",),
-                "SHOW VARIABLES LIKE 'max_connections'",
+                servers.postgresql(),
+                ("psycopg2",),
+                "current_setting('max_connections')",
+                "current_setting('superuser_reserved_connections')",
             ),
-            (servers.postgresql(), ("psycopg2",), "SHOW max_connections"),
         ):
-            expected = int(server.query(question)[0][-1])
+            ((has, keeps),) = server.query(f"SELECT {most}, {reserved}")
+            expected = int(has) - int(keeps)
             for driver in drivers:
                 url = server.url(driver)
                 with self.program(addr, url) as silent:
