@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from connmon.daemon import blame, faults
 from connmon.daemon.comings import Comings
+from connmon.daemon.sites import Tallies, once_at
 from connmon.daemon.throttle import Event, Kind, Place, Throttle, counted
 from connmon.model.board import Board
 from connmon.model.figures import places
@@ -140,7 +141,7 @@ class Chronicle:
             if grown > 0:
                 text = _blamed(process, grown, now) if kind is TIMED_OUT else ""
                 text = text or kind.again(grown)
-                self._happened(kind, process.identity, text, now, grown)
+                self._happened(kind, process.identity, text, now, amount=grown)
 
     def _share(self, process: Process, before: Before, now: float) -> None:
         """Tell that a connection of another process is used in a fork of it."""
@@ -177,13 +178,27 @@ class Chronicle:
             kind, text = faults.KINDS[each.kind], faults.sentence(each)
             if amount > 1:
                 text = f"{text}; {others} more leaked"
-            self._happened(kind, process.identity, text, now, amount)
+            self._happened(
+                kind,
+                process.identity,
+                text,
+                now,
+                amount=amount,
+                sites=once_at(each.site),
+            )
 
     def _happened(
-        self, kind: Kind, identity: Identity, text: str, now: float, amount: int = 1
+        self,
+        kind: Kind,
+        identity: Identity,
+        text: str,
+        now: float,
+        *,
+        amount: int = 1,
+        sites: Tallies = (),
     ) -> None:
         place = Place(identity.hostname, identity.program)
-        event = Event(kind, place, identity.pid, text, now, amount)
+        event = Event(kind, place, identity.pid, text, now, amount, sites)
         self._throttle.take(event, now)
 
     def _forget(self) -> None:

@@ -3,6 +3,7 @@
 The rule has two parts. Of one program, one event of a kind is said each minute; what
 comes meanwhile is said together when the minute is over. And of one kind, a few events
 are said within ten seconds; the others are said together, of however many programs.
+What is said together names the lines of the application where it happened.
 ``now`` is the node's monotonic clock, in seconds.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
+from connmon.daemon.sites import Sites, Tallies, located
 from connmon.model.journal import Journal, Severity
 
 PAUSE_SECONDS = 60.0
@@ -50,7 +52,11 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened at a moment, ``amount`` times as far as that can be counted."""
+    """What happened at a moment, ``amount`` times as far as that can be counted.
+
+    ``sites`` are the lines of the application where it was, of as many of those times
+    as that is known of.
+    """
 
     kind: Kind
     place: Place
@@ -58,12 +64,13 @@ class Event:
     text: str
     when: float
     amount: int = 1
+    sites: Tallies = ()
 
 
 class _Sum:
     """Events of one kind that are to be said together."""
 
-    __slots__ = ("amount", "first", "last", "pid", "places", "times")
+    __slots__ = ("amount", "first", "last", "pid", "places", "sites", "times")
 
     def __init__(self, first: Event) -> None:
         self.first = first
@@ -73,11 +80,13 @@ class _Sum:
         self.places = {first.place}
         self.times = 1
         self.amount = first.amount
+        self.sites = Sites(first.sites)
 
     def add(self, event: Event) -> None:
         self.times += 1
         self.last = max(self.last, event.when)
         self.amount += event.amount
+        self.sites.add(event.sites)
         if len(self.places) < MOST_PLACES:
             self.places.add(event.place)
         if event.pid != self.pid:
@@ -90,7 +99,7 @@ class _Sum:
             return first
         seconds = max(ceil(self.last - first.when), 1)
         text = f"{first.kind.again(self.amount)} within {seconds} s"
-        return Event(first.kind, first.place, self.pid, text, self.last, self.amount)
+        return self._event(first.place, self.pid, text)
 
     def of_many(self, more: bool) -> Event:
         """The sum of several programs', beside those that were said if ``more``."""
@@ -106,7 +115,14 @@ class _Sum:
         )
         # Equal pids of several hosts, or containers, are not the same process.
         pid = self.pid if one else None
-        return Event(kind, place, pid, text, self.last, self.amount)
+        return self._event(place, pid, text)
+
+    def _event(self, place: Place, pid: int | None, text: str) -> Event:
+        """All of it as one event, with the lines where it was."""
+        tallies = self.sites.tallies
+        text = located(text, self.amount, tallies)
+        kind, when, amount = self.first.kind, self.last, self.amount
+        return Event(kind, place, pid, text, when, amount, tallies)
 
 
 class _Told:

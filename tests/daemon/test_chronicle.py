@@ -938,8 +938,78 @@ class NoticeTests(SynchronousTestCase):
             )
         self.node.runs(300.0)
         self.assertEqual(
-            ["3 connections leaked: returned by the garbage collector within 1 s"],
+            [
+                (
+                    "3 connections leaked: returned by the garbage collector within "
+                    "1 s; 1 at orders.py:2 checkout, 1 at orders.py:3 checkout, "
+                    "1 at orders.py:4 checkout"
+                )
+            ],
             self.new(),
+        )
+
+    def twice_a_second(self, kind: str, seconds: int) -> None:
+        """It happens at two lines once a second, and now and then at a third."""
+        begin, self.first = 200, len(self.node.texts())
+        self.node.runs(begin)
+        number = 1
+        for now in range(begin, begin + seconds):
+            sites = ["leaks.py:5 orders", "leaks.py:9 invoices"]
+            if now % 20 == 7:
+                sites.append("leaks.py:13 rare")
+            notices = []
+            for site in sites:
+                number += 1
+                notices.append(leak(number, kind, now)._replace(site=site))
+            leaks = 1 if kind == SLOW else number
+            self.node.report(who(), Counters(leaks=leaks), notices=tuple(notices))
+            self.node.runs(now + 1.0)
+        self.node.runs(begin + seconds + PAUSE_SECONDS)
+
+    def test_each_line_that_leaks_is_named(self) -> None:
+        """Also in a sum, with how often it was there, the worst first."""
+        self.twice_a_second(COLLECTED, 60)
+        self.assertEqual(
+            [
+                (
+                    "connection leaked at leaks.py:5 orders: returned by the garbage "
+                    "collector, out 12s"
+                ),
+                (
+                    "122 connections leaked: returned by the garbage collector within "
+                    "59 s; 60 at leaks.py:9 invoices, 59 at leaks.py:5 orders, "
+                    "3 at leaks.py:13 rare"
+                ),
+            ],
+            self.new(),
+        )
+
+    def test_each_line_that_holds_for_long_is_named(self) -> None:
+        """Likewise."""
+        self.twice_a_second(SLOW, 60)
+        self.assertEqual(
+            "122 connections out for long within 59 s; 60 at leaks.py:9 invoices, "
+            "59 at leaks.py:5 orders, 3 at leaks.py:13 rare",
+            self.new()[-1],
+        )
+
+    def test_leaks_of_which_no_line_is_told(self) -> None:
+        """A process tells of a few; the others may be anywhere."""
+        self.node.runs(200.0)
+        for number in (2, 32):
+            self.node.report(
+                who(), Counters(leaks=number), notices=(leak(number, at=200.0),)
+            )
+        self.node.report(
+            who(),
+            Counters(leaks=33),
+            notices=(leak(33, at=200.0)._replace(site=""),),
+        )
+        self.node.runs(300.0)
+        self.assertEqual(
+            "31 connections leaked: returned by the garbage collector within 1 s; "
+            "1 at orders.py:32 checkout, 30 others",
+            self.new()[-1],
         )
 
     def test_kinds(self) -> None:

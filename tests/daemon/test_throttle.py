@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,6 +28,11 @@ SEEN = Kind(CRIT, lambda n: f"{n} seen", lambda n, programs: f"{n} seen in {prog
 def lost(when: float, *, program: str = "api", host: str = "h", pid: int = 1) -> Event:
     """One thing was lost."""
     return Event(LOST, Place(host, program), pid, "1 lost", when)
+
+
+def at(site: str, when: float = 0.0, program: str = "api") -> Event:
+    """One thing was lost at a line."""
+    return replace(lost(when, program=program), sites=((site, 1),))
 
 
 class ThrottleTests(SynchronousTestCase):
@@ -188,6 +195,39 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual(2 * (FEW + 1), len(self.texts()))
         self.assertEqual(
             "980 lost in 980 more programs on 1 host", self.said()[-1].text
+        )
+
+    def test_sums_name_the_lines(self) -> None:
+        """Those of one program, and those of many; one that is alone says its own."""
+        for number, program in enumerate(["api", "api", "api", "etl", "etl"]):
+            self.take(at(f"a.py:{number % 2}", program=program))
+        self.runs(PAUSE_SECONDS)
+        self.assertEqual(
+            [
+                "1 lost",
+                "1 lost",
+                "2 lost within 1 s; 1 at a.py:1, 1 at a.py:0",
+                "1 lost",
+            ],
+            self.texts(),
+        )
+        self.take(*(at("b.py:1", 60.0, f"p{number}") for number in range(FEW + 1)))
+        self.take(at("b.py:2", 60.0, "q"))
+        self.runs(PAUSE_SECONDS + WINDOW_SECONDS)
+        self.assertEqual(
+            "4 lost in 4 more programs on 1 host; 3 at b.py:1, 1 at b.py:2",
+            self.texts()[-1],
+        )
+
+    def test_a_sum_of_sums_names_the_lines(self) -> None:
+        """What was held back of a program may have to be said with others'."""
+        programs = [f"p{number}" for number in range(FEW + 2)]
+        self.take(*(at("a.py:1", 0.0, each) for each in programs))
+        for _ in range(2):
+            self.take(*(at("a.py:1", 20.0, each) for each in programs))
+        self.runs(PAUSE_SECONDS + WINDOW_SECONDS)
+        self.assertEqual(
+            "4 lost in 2 more programs on 1 host; all at a.py:1", self.texts()[-1]
         )
 
     def test_its_memory_is_bounded(self) -> None:
