@@ -22,7 +22,16 @@ from connmon.console.options import (
     target,
 )
 from connmon.console.source import of_nodes
-from connmon.console.verdict import DEFAULTS, MEASURES, Bounds, Limits, Verdict
+from connmon.console.thresholds import (
+    CRITICAL_STATES,
+    DEFAULTS,
+    MEASURES,
+    UNKNOWN,
+    WARNING_STATES,
+    Bounds,
+    Limits,
+)
+from connmon.console.verdict import Verdict
 from connmon.errors import ConfigError, ConnmonError, QueryError
 from connmon.views.alert import STATES, WELL
 from connmon.views.answer import checked
@@ -65,7 +74,7 @@ def main(argv: Sequence[str], program: str) -> int:
         stream.write(f"{found.line}\n")
     except ConnmonError as error:
         complain(program, str(error))
-        return verdict.UNKNOWN
+        return UNKNOWN
     return found.status
 
 
@@ -140,8 +149,8 @@ def _add_thresholds(parser: argparse.ArgumentParser) -> None:
                 help=f"{each.meaning}; default: {shown}",
             )
     for level, words in (
-        ("warning", verdict.WARNING_STATES),
-        ("critical", verdict.CRITICAL_STATES),
+        ("warning", WARNING_STATES),
+        ("critical", CRITICAL_STATES),
     ):
         group.add_argument(
             f"--{level}-state",

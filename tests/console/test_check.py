@@ -15,7 +15,8 @@ from connmon.config import Address
 from connmon.console import check
 from connmon.console.check import Check, look, main, parse
 from connmon.console.options import Target
-from connmon.console.verdict import DEFAULTS, FIELDS, MEASURES, Bounds, Limits
+from connmon.console.thresholds import DEFAULTS, MEASURES, Bounds, Limits
+from connmon.console.verdict import FIELDS
 from connmon.errors import ConfigError, ConnmonError
 from connmon.views.query import WHOLE, Query
 from connmon.views.schema import PROGRAMS

@@ -11,19 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.console.verdict import (
+from connmon.console.thresholds import (
     CRITICAL,
     DEFAULTS,
-    FIELDS,
     MEASURES,
     OK,
     UNKNOWN,
     WARNING,
     Bounds,
     Limits,
-    judged,
-    unknown,
 )
+from connmon.console.verdict import FIELDS, judged, unknown
 from connmon.views.alert import STATES
 from connmon.views.frame import Frame
 from connmon.views.schema import PROGRAMS, VIEWS
