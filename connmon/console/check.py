@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NoReturn
@@ -23,21 +23,23 @@ from connmon.console.options import (
 )
 from connmon.console.source import of_nodes
 from connmon.console.thresholds import (
+    CRITICAL,
     CRITICAL_STATES,
     DEFAULTS,
     MEASURES,
+    SERVER,
     UNKNOWN,
+    WARNING,
     WARNING_STATES,
     Bounds,
     Limits,
 )
 from connmon.console.verdict import Verdict
 from connmon.errors import ConfigError, ConnmonError, QueryError
-from connmon.views.alert import STATES, WELL
+from connmon.views.alert import CRIT, STATES, WARN, WELL
 from connmon.views.answer import checked
 from connmon.views.frame import Frame
-from connmon.views.query import WHOLE, Query
-from connmon.views.schema import PROGRAMS
+from connmon.views.query import Query
 from connmon.wire.reactor import steady_reactor
 
 TIMEOUT = 10.0
@@ -52,7 +54,7 @@ class Check:
     """Which nodes to ask for what, for how long, and what to make of it."""
 
     target: Target
-    query: Query
+    queries: tuple[Query, ...]
     limits: Limits
     timeout: float = TIMEOUT
 
@@ -94,9 +96,9 @@ def parse(argv: Sequence[str], program: str) -> Check:
     """
     parser = _Parser(
         prog=program,
-        description="Whether pools are full and somebody waits: a plugin for Nagios, "
-        "Icinga and their like. One line, and the status 0 (OK), 1 (WARNING), "
-        "2 (CRITICAL) or 3 (UNKNOWN).",
+        description="Whether pools are full, somebody waits, or a database server "
+        "nears its limit: a plugin for Nagios, Icinga and their like. One line, and "
+        "the status 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).",
         epilog="A threshold is reached by its value; none switches it off.",
         allow_abbrev=False,
     )
@@ -104,17 +106,13 @@ def parse(argv: Sequence[str], program: str) -> Check:
     _add_choice(parser)
     _add_thresholds(parser)
     given = parser.parse_args(joined(argv))
-    query = Query(
-        PROGRAMS,
-        where=(given.filter,) if given.filter.strip() else (),
-        fields=verdict.FIELDS,
-        limit=WHOLE,
-    )
+    queries = verdict.questions(given.filter)
     try:
-        checked(query)
+        for each in queries:
+            checked(each)
     except QueryError as error:
         parser.error(f"argument --filter: {error}")
-    return Check(target(parser, given), query, _limits(given), given.timeout)
+    return Check(target(parser, given), queries, _limits(given), given.timeout)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -124,7 +122,8 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--filter",
         metavar="TEXT",
         default="",
-        help="only the programs that a filter matches",
+        help="only the programs that a filter matches, and the database servers that "
+        "they have pools for",
     )
     group.add_argument(
         "--timeout",
@@ -148,6 +147,15 @@ def _add_thresholds(parser: argparse.ArgumentParser) -> None:
                 default=bound,
                 help=f"{each.meaning}; default: {shown}",
             )
+    for level, alert in (("warning", WARN), ("critical", CRIT)):
+        group.add_argument(
+            f"--{level}-{SERVER.name}",
+            metavar="NUMBER",
+            type=_threshold,
+            # That one was given must be told from the usual one.
+            default=argparse.SUPPRESS,
+            help=f"{SERVER.meaning}; default: whatever the console has as {alert}",
+        )
     for level, words in (
         ("warning", WARNING_STATES),
         ("critical", CRITICAL_STATES),
@@ -165,14 +173,22 @@ def _add_thresholds(parser: argparse.ArgumentParser) -> None:
 def _limits(given: argparse.Namespace) -> Limits:
     told = vars(given)
     return Limits(
-        {
-            each.name: Bounds(
-                told[f"warning_{each.name}"], told[f"critical_{each.name}"]
-            )
-            for each in MEASURES
-        },
+        {name: _bounds(name, told) for name in DEFAULTS},
         given.warning_state,
         given.critical_state,
+        frozenset(
+            level
+            for level, word in ((WARNING, "warning"), (CRITICAL, "critical"))
+            if f"{word}_{SERVER.name}" not in told
+        ),
+    )
+
+
+def _bounds(name: str, told: Mapping[str, Any]) -> Bounds:
+    """A measure's thresholds, the usual ones where there is no option."""
+    usual = DEFAULTS[name]._asdict()
+    return Bounds(
+        **{level: told.get(f"{level}_{name}", usual[level]) for level in usual}
     )
 
 
@@ -210,19 +226,19 @@ def _states(text: str) -> frozenset[str]:
 
 
 class _Look:
-    """Waits for one frame, or for the reason why there is none."""
+    """Waits for the frames of one moment, or for the reason why there are none."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         """``stop`` is called when there is either."""
         self._stop = stop
-        self.frame: Frame | None = None
+        self.frames: tuple[Frame, ...] = ()
         self.problem = ""
 
     def shown(
         self, frames: tuple[Frame, ...], number: int, origin: str, at: float
     ) -> None:
-        """It is there."""
-        self.frame = self.frame or frames[0]
+        """They are there."""
+        self.frames = self.frames or frames
         self._stop()
 
     def refused(self, reason: str, number: int) -> None:
@@ -236,7 +252,7 @@ class _Look:
         """Nor of this."""
 
     def lost(self, failed: Failed) -> None:
-        """By then there was a frame."""
+        """By then there were frames."""
 
     def trying(self, address: AnyAddress, wait: float) -> None:
         """Only the outcome matters."""
@@ -247,13 +263,13 @@ class _Look:
         return False
 
     def fail(self, problem: str) -> None:
-        """There will be no frame; the first reason counts."""
+        """There will be no frames; the first reason counts."""
         self.problem = self.problem or problem
         self._stop()
 
 
-def look(reactor: Any, wanted: Check) -> Frame:
-    """The first frame of the programs; runs the reactor.
+def look(reactor: Any, wanted: Check) -> tuple[Frame, ...]:
+    """The first answer to all that is asked, frame by frame; runs the reactor.
 
     Raises ``ConnmonError`` if there is none within the time.
     """
@@ -272,7 +288,7 @@ def look(reactor: Any, wanted: Check) -> Frame:
 
     seen = _Look(stop)
     source = of_nodes(reactor, seen, wanted.target)
-    source.watch((wanted.query,), DEFAULT_DELAY)
+    source.watch(wanted.queries, DEFAULT_DELAY)
     timer = reactor.callLater(wanted.timeout, late)
 
     def begin() -> None:
@@ -281,12 +297,11 @@ def look(reactor: Any, wanted: Check) -> Frame:
 
     reactor.callWhenRunning(begin)
     reactor.run()
-    if seen.frame is None:
+    if not seen.frames:
         raise ConnmonError(seen.problem)
-    return seen.frame
+    return seen.frames
 
 
 def _asked(wanted: Check) -> Verdict:
     """What the nodes' answer comes to. Raises ``ConnmonError`` if there is none."""
-    frame = look(steady_reactor(), wanted)
-    return verdict.judged(frame, wanted.limits, filtered=bool(wanted.query.where))
+    return verdict.judged(look(steady_reactor(), wanted), wanted.limits)

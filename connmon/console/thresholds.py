@@ -1,4 +1,4 @@
-"""From where on a program is not well, for ``connmon check``: figures and states."""
+"""From where on programs and database servers are not well, for ``connmon check``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from connmon.console import figures
 from connmon.console.marks import Values, number
-from connmon.views.alert import IDLE_IN_TXN, LEAKING, UNREACHABLE, USED
+from connmon.views.alert import CRIT, IDLE_IN_TXN, LEAKING, UNREACHABLE, USED, WARN
+from connmon.views.servers import FULL, NEAR
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 """The exit statuses of a plugin."""
@@ -24,21 +25,22 @@ class Bounds(NamedTuple):
 
     def level(self, value: float | None) -> int:
         """The status that a value leads to; what is not known is well."""
-        if value is None:
-            return OK
-        if self.critical is not None and value >= self.critical:
+        if _reaches(value, self.critical):
             return CRITICAL
-        return WARNING if self.warning is not None and value >= self.warning else OK
+        return WARNING if _reaches(value, self.warning) else OK
+
+
+def _reaches(value: float | None, bound: float | None) -> bool:
+    return value is not None and bound is not None and value >= bound
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure of programs that there can be thresholds for.
+    """A figure of programs, or of servers, that there can be thresholds for.
 
     ``name`` is that of its options, ``label`` that of its value, which is in ``unit``.
-    It is read from ``field``; that of all programs is their ``total``. ``words`` say a
-    program's, unless its reason has ``said`` in it. One that ``counts`` is a whole
-    number.
+    It is read from ``field``; that of all rows is their ``total``. ``words`` say that
+    of one, unless its reason has ``said`` in it. One that ``counts`` is a whole number.
     """
 
     name: str
@@ -53,11 +55,11 @@ class Measure:
     meaning: str = ""
 
     def value(self, row: Values) -> float | None:
-        """A program's figure, shares in percent; ``None`` if it is not known."""
+        """A row's figure, shares in percent; ``None`` if it is not known."""
         return number(row.get(self.field))
 
     def of_all(self, rows: Iterable[Values]) -> float | None:
-        """That of all programs, ``None`` if it is not known of any."""
+        """That of all rows, ``None`` if it is not known of any."""
         known = [value for row in rows if (value := self.value(row)) is not None]
         return self.total(known) if known else None
 
@@ -153,15 +155,31 @@ MEASURES = (
         meaning="connections proven to have leaked since the programs began",
     ),
 )
-"""All of them, in the order in which they are told."""
+"""Those of programs, in the order in which they are told."""
+
+SERVER = Share(
+    "server",
+    "server_used",
+    "used",
+    max,
+    lambda value: f"{int(value)} % of its connections open",
+    "connections open",
+    unit="%",
+    maximum="100",
+    meaning="percent of the connections of the fullest database server that are open",
+)
+"""That of database servers, which is told last."""
 
 DEFAULTS: Mapping[str, Bounds] = {
     **{each.name: Bounds() for each in MEASURES},
     "used": Bounds(warning=USED * _HUNDRED),
     "waiting": Bounds(critical=1),
     "timeouts": Bounds(critical=1),
+    SERVER.name: Bounds(NEAR * _HUNDRED, FULL * _HUNDRED),
 }
 """The thresholds without any option, by the measures' names."""
+
+_ALERTS = {WARN: WARNING, CRIT: CRITICAL}
 
 #: Those of which no threshold tells.
 WARNING_STATES = (LEAKING, IDLE_IN_TXN)
@@ -170,11 +188,16 @@ CRITICAL_STATES = (UNREACHABLE,)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What leads to which status: thresholds by the measures' names, and states."""
+    """What leads to which status: thresholds by the measures' names, and states.
+
+    To the statuses of ``alerts`` a server leads by the alert that its node has for it,
+    and not by a threshold: more is wrong with one than that so much of it is in use.
+    """
 
     bounds: Mapping[str, Bounds]
     warning_states: frozenset[str] = frozenset(WARNING_STATES)
     critical_states: frozenset[str] = frozenset(CRITICAL_STATES)
+    alerts: frozenset[int] = frozenset((WARNING, CRITICAL))
 
     def of_state(self, row: Values) -> int:
         """The status that a program's state leads to."""
@@ -182,3 +205,15 @@ class Limits:
         if word in self.critical_states:
             return CRITICAL
         return WARNING if word in self.warning_states else OK
+
+    def of_server(self, row: Values) -> int:
+        """The status that a server leads to."""
+        bounds = self.bounds[SERVER.name]
+        if self._is_reached(CRITICAL, bounds.critical, row):
+            return CRITICAL
+        return WARNING if self._is_reached(WARNING, bounds.warning, row) else OK
+
+    def _is_reached(self, level: int, bound: float | None, server: Values) -> bool:
+        if level in self.alerts:
+            return _ALERTS.get(str(server.get("alert")), OK) >= level
+        return _reaches(SERVER.value(server), bound)

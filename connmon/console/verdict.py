@@ -1,4 +1,4 @@
-"""What ``connmon check`` makes of the programs: a status, and one line for a monitor.
+"""What ``connmon check`` makes of it all: a status, and one line for a monitor.
 
 The line and its figures are in the form that the Monitoring Plugins have agreed on::
 
@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from connmon.console import ceilings
 from connmon.console.cells import harmless, sentence
 from connmon.console.marks import Values, number
 from connmon.console.text import UNICODE
 from connmon.console.thresholds import (
     MEASURES,
     OK,
+    SERVER,
     UNKNOWN,
     WARNING,
     Bounds,
@@ -29,6 +31,8 @@ from connmon.console.thresholds import (
 )
 from connmon.views.alert import STATES, WELL
 from connmon.views.frame import Frame
+from connmon.views.query import WHOLE, Query
+from connmon.views.schema import PROGRAMS
 
 _WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
@@ -52,36 +56,54 @@ def unknown(why: str) -> Verdict:
     return Verdict(UNKNOWN, _line(UNKNOWN, why))
 
 
-def judged(frame: Frame, limits: Limits, *, filtered: bool = False) -> Verdict:
-    """What a frame of the programs, of which ``FIELDS`` were asked, comes to.
+def questions(matching: str = "") -> tuple[Query, ...]:
+    """What to ask a node: of the programs that a filter matches, and of servers.
 
-    ``filtered`` says that they are not all there are.
+    With a filter it must be known, too, which servers are those programs' own.
     """
-    rows = [dict(zip(frame.fields, row, strict=True)) for row in frame.rows]
-    if not rows:
-        matching = " that the filter matches" if filtered else ""
+    if not matching.strip():
+        return (_programs(), ceilings.LIMITED)
+    return (_programs(matching), ceilings.LIMITED, ceilings.USERS)
+
+
+def _programs(*where: str) -> Query:
+    return Query(PROGRAMS, where=where, fields=FIELDS, limit=WHOLE)
+
+
+def judged(frames: Sequence[Frame], limits: Limits) -> Verdict:
+    """What the answers to ``questions`` come to."""
+    programs, servers, *users = map(_rows, frames)
+    if not programs:
+        matching = " that the filter matches" if users else ""
         return unknown(f"no program is known{matching}")
-    processes, stale = _sum(rows, "nproc"), _sum(rows, "stale")
-    totals = {each.name: each.of_all(rows) for each in MEASURES}
-    blamed = _blamed(rows, limits, totals)
+    if users:
+        servers = ceilings.used_by(programs, servers, *users)
+    processes, stale = _sum(programs, "nproc"), _sum(programs, "stale")
+    totals = {each.name: each.of_all(programs) for each in MEASURES}
+    blamed = _blamed(programs, limits, totals) + ceilings.blamed(servers, limits)
     status = max((level for level, _ in blamed), default=OK)
     if processes and stale >= processes:
         return unknown(_not_heard(stale))
     if status == OK:
         if not processes:
             return unknown("no process is running")
-        if part := frame.part():
+        if part := ", ".join(filter(None, (each.part() for each in frames))):
             return unknown(f"only {part}, a node sends no more: use --filter")
         status = WARNING if stale else OK
-    said = _blame(blamed) if blamed else _calm(rows, processes, stale)
+    said = _blame(blamed) if blamed else _calm(programs, processes, stale)
+    totals[SERVER.name] = SERVER.of_all(servers)
     return Verdict(status, _line(status, said, _performance(totals, limits)))
+
+
+def _rows(frame: Frame) -> list[Values]:
+    return [dict(zip(frame.fields, row, strict=True)) for row in frame.rows]
 
 
 def _blamed(
     rows: Sequence[Values], limits: Limits, totals: Mapping[str, float | None]
-) -> list[tuple[int, Values]]:
-    """The programs that are not well, with the status each leads to, worst first."""
-    found = []
+) -> list[tuple[int, str]]:
+    """The programs that are not well, in words, worst first, each with its status."""
+    found: list[tuple[int, Values]] = []
     for row in rows:
         levels = [limits.of_state(row)]
         for each in MEASURES:
@@ -94,7 +116,8 @@ def _blamed(
                 if level and each.said not in str(row.get("reason") or "")
             ]
             found.append((max(levels), {**row, "besides": words}))
-    return sorted(found, key=_badness, reverse=True)
+    found.sort(key=_badness, reverse=True)
+    return [(level, _told(row)) for level, row in found]
 
 
 def _badness(found: tuple[int, Values]) -> tuple[float, ...]:
@@ -108,17 +131,24 @@ def _badness(found: tuple[int, Values]) -> tuple[float, ...]:
 _WORSE = ("waiting", "pool_worst", "oldest_seconds")
 
 
-def _blame(blamed: Sequence[tuple[int, Values]]) -> str:
-    """The worst program in words, and how many more there are."""
-    _, row = blamed[0]
+def _told(row: Values) -> str:
+    """Which program it is, and why it is not well."""
     names = [harmless(row.get(name), UNICODE) for name in ("hostname", "progname")]
     word = harmless(row.get("state"), UNICODE)
     if word != WELL:
         names.append(word)
     reason = sentence(row.get("reason"), UNICODE)
     said = ", ".join(filter(None, (reason, *row["besides"])))
-    more = f"; and {len(blamed) - 1} more" if len(blamed) > 1 else ""
-    return f"{' '.join(filter(None, names))}: {said or 'its state'}{more}"
+    return f"{' '.join(filter(None, names))}: {said or 'its state'}"
+
+
+def _blame(blamed: Sequence[tuple[int, str]]) -> str:
+    """The first of the worst, and how many more are not well.
+
+    So a program comes before a server that is no worse, as in the console's header.
+    """
+    _, worst = max(blamed, key=lambda each: each[0])
+    return f"{worst}; and {len(blamed) - 1} more" if len(blamed) > 1 else worst
 
 
 def _calm(rows: Sequence[Values], processes: float, stale: float) -> str:
@@ -147,7 +177,8 @@ def _line(status: int, said: str, performance: str = "") -> str:
 def _performance(totals: Mapping[str, float | None], limits: Limits) -> str:
     """The figures with their thresholds."""
     return " ".join(
-        _figure(each, totals[each.name], limits.bounds[each.name]) for each in MEASURES
+        _figure(each, totals[each.name], limits.bounds[each.name])
+        for each in (*MEASURES, SERVER)
     )
 
 

@@ -15,27 +15,34 @@ from connmon.config import Address
 from connmon.console import check
 from connmon.console.check import Check, look, main, parse
 from connmon.console.options import Target
-from connmon.console.thresholds import DEFAULTS, MEASURES, Bounds, Limits
-from connmon.console.verdict import FIELDS
+from connmon.console.thresholds import (
+    CRITICAL,
+    DEFAULTS,
+    MEASURES,
+    SERVER,
+    WARNING,
+    Bounds,
+    Limits,
+)
+from connmon.console.verdict import questions
 from connmon.errors import ConfigError, ConnmonError
-from connmon.views.query import WHOLE, Query
-from connmon.views.schema import PROGRAMS
+from connmon.views.schema import PROGRAMS, SERVERS
 from tests.console.frames import a_frame, a_program
 from tests.console.nodes import Met, Staged
 from tests.console.test_doc import DocTests, literals, rows, told_options
 
 PROGRAM = "connmon check"
 HERE = ("-H", "10.0.0.1")
-QUERY = Query(PROGRAMS, fields=FIELDS, limit=WHOLE)
+QUERIES = questions()
 
 
 class OptionTests(SynchronousTestCase):
     """The command line."""
 
     def test_without_any(self) -> None:
-        """All programs, the usual thresholds, ten seconds."""
+        """All programs and servers, the usual thresholds, ten seconds."""
         self.assertEqual(
-            Check(Target("", (Address("10.0.0.1", 5800),)), QUERY, Limits(DEFAULTS)),
+            Check(Target("", (Address("10.0.0.1", 5800),)), QUERIES, Limits(DEFAULTS)),
             parse(HERE, PROGRAM),
         )
 
@@ -65,12 +72,28 @@ class OptionTests(SynchronousTestCase):
                 "age": Bounds(30.0),
                 "txn": Bounds(None, 60.5),
                 "leaks": Bounds(1.0),
+                "server": Bounds(80.0, 95.0),
             },
             wanted.limits.bounds,
         )
         self.assertEqual(frozenset(), wanted.limits.warning_states)
         self.assertEqual({"STUCK", "LEAKING"}, wanted.limits.critical_states)
-        self.assertEqual((2.5, ("-progname:x",)), (wanted.timeout, wanted.query.where))
+        self.assertEqual(
+            (2.5, questions("-progname:x")), (wanted.timeout, wanted.queries)
+        )
+
+    def test_thresholds_of_servers(self) -> None:
+        """One that is given is in place of the console's alert, none included."""
+        for argv, bounds, alerts in (
+            ((), Bounds(80, 95), {WARNING, CRITICAL}),
+            (("--warning-server=70%",), Bounds(70, 95), {CRITICAL}),
+            (("--critical-server=none",), Bounds(80, None), {WARNING}),
+            (("--warning-server=80", "--critical-server=95"), Bounds(80, 95), set()),
+        ):
+            limits = parse((*HERE, *argv), PROGRAM).limits
+            self.assertEqual(
+                (bounds, alerts), (limits.bounds["server"], limits.alerts), argv
+            )
 
     def test_mistakes(self) -> None:
         """They are named, and none ends it in argparse's way."""
@@ -78,6 +101,7 @@ class OptionTests(SynchronousTestCase):
             (["--bogus"], "unrecognized arguments: --bogus"),
             (["--warning-used", "x"], "argument --warning-used: 'x', expected a num"),
             (["--critical-age", "0"], "argument --critical-age: '0', expected a nu"),
+            (["--critical-server", "-1"], "argument --critical-server: '-1', expec"),
             (["--critical-age", "nan"], "argument --critical-age: 'nan', expected a"),
             (["--timeout", "-1"], "argument --timeout: "),
             (["--timeout"], "argument --timeout: expected one argument"),
@@ -122,8 +146,8 @@ class MainTests(SynchronousTestCase):
 
     def test_an_answer(self) -> None:
         """The verdict on it, by the thresholds that were given."""
-        frame = a_frame(PROGRAMS, [a_program(waiting=2)])
-        with mock.patch.object(check, "look", lambda reactor, wanted: frame):
+        frames = (a_frame(PROGRAMS, [a_program(waiting=2)]), a_frame(SERVERS))
+        with mock.patch.object(check, "look", lambda reactor, wanted: frames):
             for argv, status, word in (
                 ((), 2, "CRITICAL"),
                 (("--warning-waiting=1", "--critical-waiting=3"), 1, "WARNING"),
@@ -164,20 +188,20 @@ class LookTests(SynchronousTestCase):
         return parse((*HERE, *argv), PROGRAM)
 
     def test_an_answer(self) -> None:
-        """The first frame, of what was asked; then it hangs up."""
-        frame = a_frame(PROGRAMS, [a_program()])
+        """The first frames, of what was asked; then it hangs up."""
+        frames = (a_frame(PROGRAMS, [a_program()]), a_frame(SERVERS))
         met: list[Met] = []
 
         def meanwhile(reactor: Staged) -> None:
             met.append(reactor.meet())
             met[0].flush()
-            self.assertEqual((QUERY,), met[0].asked.queries)
-            met[0].feed(frame)
+            self.assertEqual(QUERIES, met[0].asked.queries)
+            met[0].feed(*frames)
             met[0].flush()
 
         reactor = Staged(meanwhile)
         found = look(reactor, self.wanted())
-        self.assertEqual(frame.rows, found.rows)
+        self.assertEqual([each.rows for each in frames], [each.rows for each in found])
         self.assertEqual((1, []), (reactor.stops, reactor.getDelayedCalls()))
         self.assertTrue(met[0].node.ended)
 
@@ -256,5 +280,5 @@ class CheckDocTests(DocTests):
             for cells in rows(self.read("docs/check.rst"))
             for cap in literals(cells[0])
         ]
-        labels = [each.label for each in MEASURES]
+        labels = [each.label for each in (*MEASURES, SERVER)]
         self.assertEqual(labels, [cap for cap in told if cap in labels])

@@ -103,6 +103,31 @@ class CeilingTests(SynchronousTestCase):
             [(row["progname"], row["worst_case"], row["share"]) for row in shares],
         )
 
+    def test_the_check(self) -> None:
+        """It is critical as the console is, and passes a filter for its programs."""
+        server = servers.mariadb()
+        name = f"127.0.0.1:{server.port}"
+        addr = self.node(f"{name} max_connections=4")
+        self.program(addr, server.url("pymysql"), out=4)
+        self.until(addr, conn=4, alert="crit")
+        status, line = self.check(addr)
+        self.assertEqual(2, status, line)
+        self.assertRegex(
+            line,
+            rf"^CONNMON CRITICAL - {name} of \S+: 4 of 4 connections open, "
+            r"worst case 15 of 4 \| .* 'server_used'=100%;80;95;0;100$",
+        )
+        self.assertEqual(2, self.check(addr, "--filter", "progname=api")[0])
+        self.assertEqual(1, self.check(addr, "--critical-server", "none")[0])
+        options = ("--critical-server=none", "--warning-server=none")
+        self.assertEqual(0, self.check(addr, *options)[0])
+
+    def check(self, addr: str, *options: str) -> tuple[int, str]:
+        """The exit status and the line of ``connmon check``."""
+        done = ran(BIN / "connmon", "check", "-H", addr, *options)
+        self.assertEqual("", done.stderr)
+        return done.returncode, done.stdout.rstrip("\n")
+
     def test_read(self) -> None:
         """Both kinds of server are asked if that is wanted, and only then.
 
