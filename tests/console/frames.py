@@ -631,8 +631,8 @@ def advice() -> list[Row]:
             pool_name="mysql+pymysql://db1.prod:3306/nova",
             site="",
             finding="the pool is too small: 15 places, and 18 were wanted at once",
-            evidence="1432 of 20000 checkouts waited and 12 timed out in ctl1 pid "
-            "11200, where 15 of 15 were out at most",
+            evidence="1432 of 20012 attempted checkouts waited and 12 timed out in "
+            "ctl1 pid 11200, where 15 of 15 were out at most",
             advice="set pool_size=13 (it is 5; max_overflow=10)",
         ),
         a_row(

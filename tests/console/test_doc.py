@@ -388,7 +388,7 @@ class AdviceTests(DocTests):
         for rule, *bounds in (
             (
                 "pool-too-small",
-                f"{sizing.FEW_CHECKOUTS} checkouts",
+                f"{sizing.FEW_ATTEMPTS} checkouts",
                 f"{sizing.WAITS} waited",
             ),
             (

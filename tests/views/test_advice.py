@@ -122,8 +122,8 @@ class RuleTests(SynchronousTestCase):
                 NAME,
                 "",
                 "the pool is too small: 15 places, and 18 were wanted at once",
-                "50 of 200 checkouts waited and 2 timed out in ctl1 pid 11, where 15 "
-                "of 15 were out at most",
+                "50 of 202 attempted checkouts waited and 2 timed out in ctl1 pid 11, "
+                "where 15 of 15 were out at most",
                 "set pool_size=13 (it is 5; max_overflow=10)",
             ),
             said,
@@ -142,10 +142,24 @@ class RuleTests(SynchronousTestCase):
         rare = Counters(checkouts=2001, waits=20)
         self.silent(report(record(counters=rare, peak=15)))
 
+    def test_too_small_where_all_time_out(self) -> None:
+        """What timed out was an attempt, though it is no checkout."""
+        for checkouts, waits, timeouts, said in (
+            (15, 60, 60, "60 of 75 attempted checkouts waited and 60 timed out"),
+            (56, 66, 66, "66 of 122 attempted checkouts waited and 66 timed out"),
+            (0, 0, 20, "20 of 20 attempted checkouts waited and 20 timed out"),
+            # Those who gave up before it timed out are neither.
+            (15, 90, 5, "90 of 90 attempted checkouts waited and 5 timed out"),
+        ):
+            counters = Counters(checkouts, waits=waits, timeouts=timeouts)
+            full = record(counters=counters, peak=15, holds=holds(0, 0.0))
+            found = self.one("pool-too-small", report(full))
+            self.assertTrue(found.evidence.startswith(said), found.evidence)
+
     def test_too_small_is_not_what_it_seems(self) -> None:
         """With too little data, with leaks, and where threads wait for themselves."""
         counters = SETTLED._replace(timeouts=2)
-        self.silent(report(record(counters=Counters(checkouts=19, timeouts=3))))
+        self.silent(report(record(counters=Counters(checkouts=16, timeouts=3))))
         self.silent(report(record(counters=counters._replace(leaks=1))))
         leaked = ConnectionRecord(1, 1, OUT, CLOCK, CLOCK, 1, "t", leak="abandoned")
         self.silent(replace(report(record(counters=counters)), connections=(leaked,)))

@@ -121,6 +121,25 @@ class AdviceTests(SynchronousTestCase):
         self.assertEqual([], self.advice("other"))
         self.assertEqual([said], self.advice("shop"))
 
+    def test_all_time_out(self) -> None:
+        """One has the only connection for good, and twenty others wait in vain."""
+        shop = self.shop()
+        shop.do("only = engine('only', pool_size=1, max_overflow=0, pool_timeout=.01)")
+        shop.do(
+            "def other():\n"
+            "    for _ in range(20):\n"
+            "        try: only.connect()\n"
+            "        except TimeoutError: pass\n"
+            "held = only.connect()\n"
+            "others = threading.Thread(target=other)\n"
+            "others.start()\n"
+            "others.join()\n"
+        )
+        said = self.until("pool-too-small")
+        self.assertIn(
+            "20 of 21 attempted checkouts waited and 20 timed out", said["evidence"]
+        )
+
     def test_a_second_checkout(self) -> None:
         """A thread waits for a connection while it has the only one."""
         shop = self.shop()

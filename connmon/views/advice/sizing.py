@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 
 from connmon.views.advice.finding import (
@@ -21,14 +21,14 @@ from connmon.views.advice.use import Member, Use
 SPARE = 1.25
 """How many times what was wanted at once is advised to be there."""
 
-FEW_CHECKOUTS = 20
+FEW_ATTEMPTS = 20
 """With fewer nothing is said of a pool being too small."""
 
 WAITS = 20
 """From so many waits on they count as evidence, if they are not rare."""
 
 WAIT_SHARE = 0.01
-"""They are rare if fewer of the checkouts than this waited."""
+"""They are rare if fewer of the attempts than this waited."""
 
 TOO_LARGE = 3
 """From so many times the most that were out at once on, a pool is too large."""
@@ -75,26 +75,23 @@ def too_small(use: Use) -> Iterator[Finding]:
     short = [each for each in use.members if _is_short(each)]
     if not short:
         return
-    worst = max(short, key=lambda e: (e.record.counters.timeouts, _waits(e)))
+    worst = max(short, key=lambda e: (e.record.counters.timeouts, e.waits))
     facts, counters = worst.record.facts, worst.record.counters
     capacity, size, overflow = worst.capacity or 0, facts.size or 0, facts.max_overflow
     wanted = max(map(_wanted, short))
     pool_size = max(size + 1, ceil(wanted * SPARE) - (overflow or 0))
     held = worst.record.holds.quantile(0.5) or 0.0
     sooner = f", or return them sooner: half are held for over {lasting(held)}"
-    yield Finding(
-        WARN,
+    yield _about(
+        use,
+        short,
         "pool-too-small",
-        use.progname,
-        hosts(each.process.identity.hostname for each in short),
-        use.name,
-        "",
-        f"the pool is too small: {many(capacity, 'place')}, "
-        f"and {were(wanted)} wanted at once",
-        f"{_waits(worst)} of {counters.checkouts} checkouts waited and "
+        finding=f"the pool is too small: {many(capacity, 'place')}, "
+        f"and {wanted} were wanted at once",
+        evidence=f"{worst.waits} of {worst.attempts} attempted checkouts waited and "
         f"{counters.timeouts} timed out in {worst.who}, "
         f"where {were(worst.peak, f' of {capacity}')} out at most",
-        f"set pool_size={pool_size} (it is {size}; max_overflow={overflow or 0})"
+        advice=f"set pool_size={pool_size} (it is {size}; max_overflow={overflow or 0})"
         + (sooner if held >= LONG_HOLD else ""),
     )
 
@@ -107,24 +104,23 @@ def too_large(use: Use) -> Iterator[Finding]:
     if not seen or len(bounded) < len(sizes) or any(map(_is_boundless, use.members)):
         return
     size, peak = min(bounded), max(use.peak, 1)
-    if size < TOO_LARGE * peak or any(_waits(e) for e in use.members):
+    if size < TOO_LARGE * peak or any(e.waits for e in use.members):
         return
     wanted = ceil(peak * SPARE)
     spared = sum(each - wanted for each in bounded)
     longest = max(seen, key=lambda each: each.uptime)
     mean = max(each.mean for each in seen)
-    yield Finding(
-        INFO,
+    yield _about(
+        use,
+        use.members,
         "pool-too-large",
-        use.progname,
-        hosts(use.hosts),
-        use.name,
-        "",
-        f"the pool is {size / peak:.0f} times as large as it need be: "
+        finding=f"the pool is {size / peak:.0f} times as large as it need be: "
         f"pool_size={size}, and at most {were(peak)} out at once",
-        f"{mean:.1f} out on average and {peak} at most, in {use.checkouts} checkouts "
-        f"of {many(len(use.members), 'pool')} over {lasting(longest.uptime)}",
-        f"set pool_size={wanted}: the server's worst case is {spared} less then",
+        evidence=f"{mean:.1f} out on average and {peak} at most, "
+        f"in {use.checkouts} checkouts of {many(len(use.members), 'pool')} "
+        f"over {lasting(longest.uptime)}",
+        advice=f"set pool_size={wanted}: the server's worst case is {spared} less then",
+        severity=INFO,
     )
 
 
@@ -140,17 +136,14 @@ def overflow_churn(use: Use) -> Iterator[Finding]:
     if closed < CHURNED or closed < CHURN_SHARE * opened or use.peak <= size:
         return
     rest = "" if capacity is None else f", max_overflow={max(capacity - use.peak, 0)}"
-    yield Finding(
-        WARN,
+    yield _about(
+        use,
+        use.members,
         "overflow-churn",
-        use.progname,
-        hosts(use.hosts),
-        use.name,
-        "",
-        "connections beyond pool_size are opened and closed again and again",
-        f"{closed} of {opened} connections opened were closed as overflow when they "
-        f"came back; {were(use.peak)} out at most, and pool_size={size}",
-        f"set pool_size={use.peak}{rest}, so that they are kept",
+        finding="connections beyond pool_size are opened and closed again and again",
+        evidence=f"{closed} of {opened} connections opened were closed as overflow "
+        f"when they came back; {were(use.peak)} out at most, and pool_size={size}",
+        advice=f"set pool_size={use.peak}{rest}, so that they are kept",
     )
 
 
@@ -164,17 +157,14 @@ def unbounded(use: Use) -> Iterator[Finding]:
     how = f"max_overflow=-1 and pool_size={size}" if size else "pool_size=0"
     what = f"max_overflow={max(most - size, 0)}" if size else f"pool_size={most}"
     have = "has" if len(found) == 1 else "have"
-    yield Finding(
-        WARN,
+    yield _about(
+        use,
+        found,
         "unbounded-overflow",
-        use.progname,
-        hosts(each.process.identity.hostname for each in found),
-        use.name,
-        "",
-        f"nothing bounds how many connections a process opens: {how}",
-        f"{were(worst.peak)} out at once at most, in {worst.who}, "
+        finding=f"nothing bounds how many connections a process opens: {how}",
+        evidence=f"{were(worst.peak)} out at once at most, in {worst.who}, "
         f"and {many(len(found), 'pool')} of {len(use.members)} {have} no bound",
-        f"set {what}, a quarter more than were out at once",
+        advice=f"set {what}, a quarter more than were out at once",
     )
 
 
@@ -188,31 +178,45 @@ def nullpool_churn(use: Use) -> Iterator[Finding]:
     made = sum(creations.counts)
     each_took = f", {lasting(creations.seconds / made)} each" if made else ""
     opened = worst.record.counters.connects
-    yield Finding(
-        WARN,
+    yield _about(
+        use,
+        found,
         "nullpool-churn",
-        use.progname,
-        hosts(each.process.identity.hostname for each in found),
-        use.name,
-        "",
-        "a connection is opened for each checkout, and closed after it",
-        f"{many(opened, 'connection')} opened in {lasting(worst.uptime)} in "
+        finding="a connection is opened for each checkout, and closed after it",
+        evidence=f"{many(opened, 'connection')} opened in {lasting(worst.uptime)} in "
         f"{worst.who}, {_opened_per_second(worst):.1f} a second{each_took}",
-        f"use a QueuePool with pool_size={max(ceil(worst.peak * SPARE), 1)} in place "
-        "of NullPool, unless a pooler such as PgBouncer is in between",
+        advice=f"use a QueuePool with pool_size={max(ceil(worst.peak * SPARE), 1)} "
+        "in place of NullPool, unless a pooler such as PgBouncer is in between",
+    )
+
+
+def _about(
+    use: Use,
+    members: Iterable[Member],
+    rule: str,
+    *,
+    finding: str,
+    evidence: str,
+    advice: str,
+    severity: str = WARN,
+) -> Finding:
+    """A finding about these of a use's pools, for which no line is to blame."""
+    names = hosts(each.process.identity.hostname for each in members)
+    return Finding(
+        severity, rule, use.progname, names, use.name, "", finding, evidence, advice
     )
 
 
 def _is_short(member: Member) -> bool:
     """Whether there is evidence that it is too small."""
     counters = member.record.counters
-    if member.capacity is None or counters.checkouts < FEW_CHECKOUTS:
+    if member.capacity is None or member.attempts < FEW_ATTEMPTS:
         return False
     if counters.leaks or any(each.leak for each in member.connections):
         return False
     if is_nested(member):
         return False
-    often = WAITS <= counters.waits >= WAIT_SHARE * counters.checkouts
+    often = WAITS <= counters.waits >= WAIT_SHARE * member.attempts
     return counters.timeouts > 0 or often
 
 
@@ -221,11 +225,6 @@ def _wanted(member: Member) -> int:
     capacity = member.capacity or 0
     then = [each.held + each.waiting + 1 for each in member.incidents]
     return max(capacity + 1, capacity + member.waiting, *then)
-
-
-def _waits(member: Member) -> int:
-    counters = member.record.counters
-    return max(counters.waits, counters.timeouts)
 
 
 def _is_observed(member: Member) -> bool:

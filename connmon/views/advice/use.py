@@ -36,6 +36,21 @@ class Member:
         return self.record.maxima.checkouts
 
     @property
+    def attempts(self) -> int:
+        """How many checkouts were tried: those that there were, and that timed out.
+
+        Never fewer than waited, for a wait may also end without either.
+        """
+        counters = self.record.counters
+        return max(counters.checkouts + counters.timeouts, self.waits)
+
+    @property
+    def waits(self) -> int:
+        """How many of the attempts waited; one that timed out at once did, too."""
+        counters = self.record.counters
+        return max(counters.waits, counters.timeouts)
+
+    @property
     def mean(self) -> float:
         """How many were out on average, by Little's law; 0 if that is not known."""
         return self.record.holds.seconds / self.uptime if self.uptime else 0.0
