@@ -96,9 +96,10 @@ def parse(argv: Sequence[str], program: str) -> Check:
     """
     parser = _Parser(
         prog=program,
-        description="Whether pools are full, somebody waits, or a database server "
-        "nears its limit: a plugin for Nagios, Icinga and their like. One line, and "
-        "the status 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).",
+        description="Whether a pool or a database server is full or nearly, somebody "
+        "waits or has timed out, a program's state is bad, or processes are not heard: "
+        "a plugin for Nagios, Icinga and their like. One line, and the status 0 (OK), "
+        "1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).",
         epilog="A threshold is reached by its value; none switches it off.",
         allow_abbrev=False,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout
@@ -17,10 +18,12 @@ from connmon.console.check import Check, look, main, parse
 from connmon.console.options import Target
 from connmon.console.thresholds import (
     CRITICAL,
+    CRITICAL_STATES,
     DEFAULTS,
     MEASURES,
     SERVER,
     WARNING,
+    WARNING_STATES,
     Bounds,
     Limits,
 )
@@ -282,3 +285,40 @@ class CheckDocTests(DocTests):
         ]
         labels = [each.label for each in (*MEASURES, SERVER)]
         self.assertEqual(labels, [cap for cap in told if cap in labels])
+
+    def test_what_leads_to_a_status(self) -> None:
+        """The table has the states and shares of the code, each at its status."""
+        told = {
+            cells[0]: " ".join(cells[1:])
+            for cells in rows(self.read("docs/check.rst"))
+            if cells[0][:1].isdigit()
+        }
+        words = {each: set(literals(said)) for each, said in told.items()}
+        self.assertEqual(set(WARNING_STATES), words["1 ``WARNING``"])
+        self.assertEqual(set(CRITICAL_STATES), words["2 ``CRITICAL``"])
+        used, server = DEFAULTS["used"], DEFAULTS["server"]
+        shares = {each: re.findall(r"(\d+) %", said) for each, said in told.items()}
+        self.assertEqual(
+            [f"{used.warning:.0f}", f"{server.warning:.0f}"], shares["1 ``WARNING``"]
+        )
+        self.assertEqual([f"{server.critical:.0f}"], shares["2 ``CRITICAL``"])
+
+    def test_what_it_looks_at(self) -> None:
+        """All that there are thresholds for, and nowhere that all is well."""
+        text = " ".join(self.read("docs/check.rst").split())
+        _, _, rest = text.partition(" What it looks at ")
+        listed, _, _ = rest.partition(" Options ")
+        said = {
+            "used": "how full its fullest pool is",
+            "waiting": "how many wait",
+            "timeouts": "what timed out in the last 60 seconds",
+            "age": "its oldest checkout",
+            "txn": "its oldest transaction",
+            "leaks": "how many connections have leaked",
+            "server": "how many of them are open",
+        }
+        self.assertEqual(set(DEFAULTS), set(said))
+        for each in said.values():
+            self.assertIn(each, listed)
+        for name in ("README.rst", "docs/check.rst"):
+            self.assertNotIn("all is well", self.read(name))
