@@ -119,7 +119,8 @@ class AdviceTests(SynchronousTestCase):
         self.assertEqual("set pool_size=3 (it is 1; max_overflow=1)", said["advice"])
         self.assertIn("1 timed out", said["evidence"])
         self.assertEqual([], self.advice("other"))
-        self.assertEqual([said], self.advice("shop"))
+        # The thread that holds them is told to have two as well.
+        self.assertIn(said, self.advice("shop"))
 
     def test_all_time_out(self) -> None:
         """One has the only connection for good, and twenty others wait in vain."""
@@ -135,9 +136,8 @@ class AdviceTests(SynchronousTestCase):
             "others.start()\n"
             "others.join()\n"
         )
-        said = self.until("pool-too-small")
-        self.assertIn(
-            "20 of 21 attempted checkouts waited and 20 timed out", said["evidence"]
+        self.until(
+            "pool-too-small", "20 of 21 attempted checkouts waited and 20 timed out"
         )
 
     def test_a_second_checkout(self) -> None:
