@@ -5,6 +5,7 @@ All of it in the reporting thread. It reads what other threads do, and changes n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -17,6 +18,9 @@ from connmon.model.holding import Owner
 from connmon.model.ledger import Ledger
 from connmon.model.records import OUT
 from connmon.model.stacks import MOST_FRAMES, MOST_STACKS, Stack, Told
+
+_OURS = os.path.dirname(__file__) + os.sep
+"""Where the lines are from that are told to nobody: no application wrote them."""
 
 APART_SECONDS = 0.2
 """Seconds between two looks: who asks more often is told so."""
@@ -132,6 +136,7 @@ class _Telling:
         if self._room <= 0:
             return (), NO_ROOM
         lines, note = frames_of(owner)
+        lines = [each for each in lines if not _is_ours(each)]
         if len(lines) > MOST_FRAMES:
             lines = lines[-MOST_FRAMES:]
             note = note or f"only the last {MOST_FRAMES} calls are shown"
@@ -146,3 +151,8 @@ class _Telling:
             words = line_told(code, number or code.co_firstlineno)
             self._words[line] = words
         return words
+
+
+def _is_ours(line: Line) -> bool:
+    """Whether it is a line of what took the place of a callable."""
+    return line[0].co_filename.startswith(_OURS)

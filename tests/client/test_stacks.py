@@ -86,6 +86,8 @@ class TellingTests(EnginesTestCase):
         self.assertEqual(("sqlite://", "import", ""), (seen.pool, seen.tag, seen.note))
         names = [each.rpartition(" ")[2].rpartition(".")[2] for each in seen.frames]
         self.assertIn("test_what_is_told", names)
+        # Although this very thread is asking, and so within us.
+        self.assertEqual([], [e for e in seen.frames if "connmon/client/" in e])
         here = next(each for each in seen.frames if "test_what_is_told" in each)
         self.assertRegex(here, r"^tests/client/test_stacks\.py:\d+ ")
 
