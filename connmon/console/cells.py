@@ -14,6 +14,7 @@ from connmon.console.marks import LEVELS, Level, Mark, Values, number
 from connmon.console.text import UNICODE, Cut, Glyphs, Segment, Style
 from connmon.views import roster
 from connmon.views.alert import LONG_SECONDS, OK, USED, WELL
+from connmon.views.schema import Taking
 from connmon.views.servers import NEAR
 
 SENTENCE_LIMIT = 1024
@@ -63,14 +64,22 @@ def sentences(value: object, glyphs: Glyphs) -> list[str]:
     return [said for each in value if (said := sentence(each, glyphs))]
 
 
+def takings(value: object) -> list[Taking]:
+    """Those of records that can be read; what their parts are is not sure."""
+    return [
+        Taking(*each[: len(Taking._fields)])
+        for each in (value if isinstance(value, (list, tuple)) else ())
+        if isinstance(each, (list, tuple)) and len(each) > 2
+    ]
+
+
 def records(value: object, manner: Manner) -> list[str]:
     """Who has connections, or waits for them, and for how long, one by one."""
     said = []
-    for each in value if isinstance(value, (list, tuple)) else ():
-        if isinstance(each, (list, tuple)) and len(each) > 2:
-            names = (harmless(name, manner.glyphs) for name in each[:2])
-            seconds = figures.duration(number(each[2]), manner.exact)
-            said.append(" ".join(filter(None, (*names, seconds))))
+    for each in takings(value):
+        names = (harmless(name, manner.glyphs) for name in each[:2])
+        seconds = figures.duration(number(each.seconds), manner.exact)
+        said.append(" ".join(filter(None, (*names, seconds))))
     return said
 
 

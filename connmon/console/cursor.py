@@ -104,6 +104,13 @@ def row(place: Place, frame: Frame, page: int) -> dict[str, Any] | None:
     return dict(zip(frame.fields, frame.rows[number], strict=True))
 
 
+def itself(place: Place, frame: Frame) -> dict[str, Any] | None:
+    """The row that was selected, and never one beside it, if it is among those held."""
+    if place.selected is not None and _index(frame, place.selected) is None:
+        return None
+    return row(place, frame, 1)
+
+
 def _at(place: Place, frame: Frame, page: int, at: int, top: int) -> Place:
     """The place with the cursor on a row, in a window as near to that one as can be."""
     at = max(0, min(at, frame.count - 1))

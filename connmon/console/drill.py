@@ -25,9 +25,12 @@ from connmon.views.schema import (
     VIEWS,
 )
 
+WHOLE = (ADVICE, TIMEOUTS)
+"""Views whose rows say more than a table has room for: opening shows one whole."""
+
 NEEDED = {
     CHECKOUTS: ("pool_id",),
-    ADVICE: tuple(each.name for each in VIEWS[ADVICE].fields),
+    **{view: tuple(each.name for each in VIEWS[view].fields) for view in WHOLE},
 }
 """Fields of a view, besides its key and those always shown, that opening looks at."""
 
@@ -39,9 +42,9 @@ def opened(place: Place, row: Row) -> Place | None:
 
     A program leads to its processes, a process to its pools, a pool to its connections;
     a host to its programs, a node to the processes that are linked to it, a checkout to
-    itself among its pool's connections, an event to the processes of its program, a
-    line of the application or a tag to its checkouts, a database server to the programs
-    that use it, and one of these to its processes.
+    itself among its pool's connections, an event or a timeout to the processes of its
+    program, a line of the application or a tag to its checkouts, a database server to
+    the programs that use it, and one of these to its processes.
     """
     way = _WAYS.get(place.view)
     return None if way is None else way(place, row)

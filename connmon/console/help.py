@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from connmon.console import columns
+from connmon.console import blackbox, columns
 from connmon.console.cells import sentence, sentences
 from connmon.console.column import Column, column
-from connmon.console.cursor import row
+from connmon.console.cursor import itself
 from connmon.console.line import extent, folded
+from connmon.console.marks import Values
 from connmon.console.place import Mode
 from connmon.console.shown import Keys, Shown
 from connmon.console.text import Cut, Glyphs, Line, Segment, Style, fit, width
 from connmon.views.alert import LONG_SECONDS, USED
-from connmon.views.schema import VIEWS
+from connmon.views.schema import TIMEOUTS, VIEWS
 
 _MARGIN = 10
 """Cells for the name of a section, and for what a line of the legend is about."""
+
+_HANG = 13
+"""Cells before what does not fit on a line of who held and who waited."""
+
+_ONWARD = {TIMEOUTS: "its processes"}
+"""What one goes on to from a row that is shown whole."""
 
 _SLOT = 23
 """Cells of a column of keys; three of them fit into a width of 80."""
@@ -49,12 +56,13 @@ def panel(shown: Shown, room: int) -> list[Line]:
 def title(shown: Shown, room: int) -> Line:
     """What it is, and how one leaves it."""
     arrows = shown.glyphs.arrows
-    view = shown.screen.place.view.upper()
+    view = shown.screen.place.view
+    onward = f"Enter opens {_ONWARD[view]}, " if view in _ONWARD else ""
     words = {
         Mode.HELP: f"HELP: {arrows} scroll, any other key returns",
         Mode.LOG: f"LOG: {arrows} scroll, any other key returns",
         Mode.STACK: f"STACK: s asks again, {arrows} scroll, any other key returns",
-        Mode.WHOLE: f"{view}: {arrows} scroll, any other key returns",
+        Mode.WHOLE: f"{view.upper()}: {onward}{arrows} scroll, any other key returns",
         Mode.SORT: f"SORT BY: {arrows} Enter, Esc returns",
     }
     said = words.get(shown.screen.mode, "")
@@ -127,16 +135,48 @@ def _ending(said: str, room: int, glyphs: Glyphs) -> str:
 
 
 def _whole(shown: Shown, room: int) -> list[Line]:
-    """All that the row under the cursor says, each field by its heading."""
+    """All that the row under the cursor says."""
     place, frame = shown.screen.place, shown.frame
-    values = None if frame is None else row(place, frame, 1)
+    values = None if frame is None else itself(place, frame)
     if values is None:
         return [((Style.QUIET, " it is not there any more"),)]
+    if place.view == TIMEOUTS:
+        return _paragraphs(blackbox.lines(values, shown.time, shown.glyphs), room)
+    return _fields(place.view, values, room, shown.glyphs)
+
+
+def _paragraphs(said: Iterable[str], room: int) -> list[Line]:
+    """Lines with what does not fit on further ones, which are indented."""
+    indent = min(_HANG, room // 2)
     lines: list[Line] = []
-    for field in VIEWS[place.view].fields:
+    for each in said:
+        text = each.lstrip()
+        margin = " " * (1 + len(each) - len(text))
+        fits = len(margin) + width(text) <= room
+        for part in [text] if fits else _parts(text, room - indent):
+            lines.append(((Style.PLAIN, margin + part),))
+            margin = " " * indent
+    return lines
+
+
+def _parts(said: str, room: int) -> list[str]:
+    """What fits on a line each; it is broken where there are two blanks, if it can."""
+    lines: list[str] = []
+    for part in said.split("  "):
+        if lines and width(lines[-1]) + 2 + width(part) <= room:
+            lines[-1] += f"  {part}"
+        else:
+            lines += folded(part, room)
+    return lines
+
+
+def _fields(view: str, values: Values, room: int, glyphs: Glyphs) -> list[Line]:
+    """What a row says, each field by its heading."""
+    lines: list[Line] = []
+    for field in VIEWS[view].fields:
         value = values.get(field.name)
         several = value if isinstance(value, (list, tuple)) else (value,)
-        said = ", ".join(sentences(several, shown.glyphs))
+        said = ", ".join(sentences(several, glyphs))
         heading = field.heading
         for part in folded(said, room - _MARGIN - 2):
             lines.append(_entry(heading, part))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from connmon.console import clock, figures
-from connmon.console.cells import harmless, sentence
+from connmon.console import blackbox
 from connmon.console.listing import Listing
 from connmon.console.marks import Values, number
 from connmon.console.options import count as count_of
 from connmon.console.text import Glyphs
 from connmon.views.query import WHOLE, Query
-from connmon.views.schema import TIMEOUTS, Taking
+from connmon.views.schema import TIMEOUTS
 
 
 class Timeouts(Listing):
@@ -45,67 +44,7 @@ class Timeouts(Listing):
 
     def lines(self, values: Values, at: float, glyphs: Glyphs) -> list[str]:
         """Which pool, when, how full it was, who gave up, who held and who waited."""
-        age = number(values.get("age_seconds"))
-        when = "" if age is None else clock.told(at - age, clock.DATE_AND_TIME)
-        names = [
-            harmless(values.get(name), glyphs) for name in ("hostname", "progname")
-        ]
-        pid = number(values.get("pid"))
-        names[1] += "" if pid is None else f"[{int(pid)}]"
-        pool = harmless(values.get("pool_name"), glyphs)
-        return [
-            "  ".join(filter(None, (when, *names, pool))),
-            f"  {_full(values)}",
-            f"  {_victim(values, glyphs)}",
-            *_takings("held by", values.get("holders"), glyphs),
-            *_takings("waiting", values.get("waiters"), glyphs),
-        ]
-
-
-def _full(values: Values) -> str:
-    """How full the pool was, and how often it has timed out."""
-    held, capacity, waiting, timeouts = (
-        None if (value := number(values.get(name))) is None else int(value)
-        for name in ("held", "capacity", "waiting", "timeouts")
-    )
-    of = "" if capacity is None else f" of {figures.count(capacity)}"
-    return (
-        f"{figures.count(held)}{of} out, {figures.count(waiting)} more waiting, "
-        f"{figures.count(timeouts)} timed out so far"
-    )
-
-
-def _victim(values: Values, glyphs: Glyphs) -> str:
-    """Who gave up, where, and after how long."""
-    waited = figures.duration(number(values.get("waited_seconds")))
-    owner = harmless(values.get("owner"), glyphs) or "somebody"
-    site = sentence(values.get("site"), glyphs)
-    tag = harmless(values.get("tag"), glyphs)
-    said = f"{owner} gave up after {waited}" + (f" at {site}" if site else "")
-    return f"{said}  tag {tag}" if tag else said
-
-
-def _takings(title: str, value: object, glyphs: Glyphs) -> list[str]:
-    """A line for each of those who had a connection, or waited for one."""
-    lines = []
-    for each in value if isinstance(value, (list, tuple)) else ():
-        taking = Taking(*each)
-        said = [
-            figures.duration(number(taking.seconds)).rjust(6),
-            sentence(taking.site, glyphs) or figures.UNKNOWN,
-            harmless(taking.owner, glyphs),
-            "" if taking.session is None else f"session {taking.session}",
-            _named("from", taking.address, glyphs),
-            _named("tag", taking.tag, glyphs),
-        ]
-        lines.append("    " + "  ".join(filter(None, said)))
-    return [f"  {title}:", *lines] if lines else []
-
-
-def _named(word: str, name: str, glyphs: Glyphs) -> str:
-    """A name after a word for what it is; empty without one."""
-    said = harmless(name, glyphs)
-    return f"{word} {said}" if said else ""
+        return blackbox.lines(values, at, glyphs)
 
 
 main = Timeouts().main

@@ -98,7 +98,8 @@ class Live:
         self._freshness.taken()
         self._latest.take(frame, self._screen, at, self._reactor.seconds())
         anchor = self._interest.taken(number, frozen=self._frozen())
-        self._put(settled(self._screen.place, frame, self._page(), anchor))
+        if self._screen.mode is not Mode.WHOLE:  # that is of one row, or of none
+            self._put(settled(self._screen.place, frame, self._page(), anchor))
 
     def _found(self, frame: Frame) -> None:
         """What was searched for was found, or not."""

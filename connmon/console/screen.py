@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from connmon.console import asked, columns, drill, ordering
-from connmon.console.cursor import moved, paged, put, row
+from connmon.console.cursor import itself, moved, paged, put, row
 from connmon.console.keys import PASTE, Action, action
 from connmon.console.place import Asking, Mode, Place, Screen
 from connmon.console.preferences import THEMES
@@ -123,7 +123,9 @@ def _open(screen: Screen, sight: Sight) -> Pressed:
     found = row(screen.place, frame, sight.page)
     if found is None and frame.count:
         return screen, Effect()  # it is on its way
-    if found is not None and screen.place.view == ADVICE:
+    if found is not None and screen.place.view in drill.WHOLE:
+        # On the first row the cursor would go on to any that comes above it.
+        screen = screen.at(moved(screen.place, frame, sight.page, 0))
         return replace(screen, mode=Mode.WHOLE, scroll=0), Effect()
     inner = None if found is None else drill.opened(screen.place, found)
     if inner is None:
@@ -283,10 +285,21 @@ def _asking(screen: Screen) -> Effect:
     return Effect(Do.STACK, process, connection)
 
 
+def _onward(screen: Screen, sight: Sight) -> Screen:
+    """From a row that is shown whole to what it leads to; back if that is nothing."""
+    frame = sight.frame
+    found = None if frame is None else itself(screen.place, frame)
+    inner = None if found is None else drill.opened(screen.place, found)
+    screen = replace(screen, mode=Mode.TABLE, scroll=0)
+    return screen if inner is None else replace(screen, places=(*screen.places, inner))
+
+
 def _in_text(screen: Screen, wanted: Action | None, sight: Sight) -> Pressed:
-    """Scroll the help, the log or a stack, or ask again; any other key leaves it."""
+    """Scroll what is shown, ask for it again, or go on; any other key leaves it."""
     if screen.mode is Mode.STACK and wanted is Action.STACK:
         return screen, _asking(screen)
+    if screen.mode is Mode.WHOLE and wanted is Action.OPEN:
+        return _onward(screen, sight), Effect()
     steps = {
         Action.UP: -1,
         Action.DOWN: 1,

@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.console.cursor import (
     aim,
     held,
+    itself,
     line,
     moved,
     paged,
@@ -201,6 +202,23 @@ class RowTests(SynchronousTestCase):
         """A row that is not here yet is none."""
         self.assertEqual(None, row(Place(), PART, 5))
         self.assertEqual(None, row(Place(target=25), PART, 5))
+
+
+class ItselfTests(SynchronousTestCase):
+    """``itself``, the row that was selected."""
+
+    def test_held(self) -> None:
+        """It is found by its key; while none was selected, it is the first."""
+        for place, number in ((Place(), 0), (Place(selected=key_of(7)), 7)):
+            found = itself(place, WHOLE)
+            assert found is not None
+            self.assertEqual(key_of(number), (found["hostname"], found["progname"]))
+
+    def test_not_held(self) -> None:
+        """None is taken for it, though the cursor would be on another."""
+        place = Place(selected=key_of(99))
+        self.assertEqual(None, itself(place, WHOLE))
+        self.assertNotEqual(None, row(place, WHOLE, 5))
 
 
 class SettledTests(SynchronousTestCase):

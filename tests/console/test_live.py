@@ -43,9 +43,10 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    TIMEOUTS,
     VIEWS,
 )
-from tests.console.frames import FRAMES, HEAD, a_program, any_frames
+from tests.console.frames import FRAMES, HEAD, a_program, a_row, any_frames, timeouts
 from tests.console.sources import NODE1, NODE2, FakeSource, FakeTerminal, many
 
 HERE, THERE = Address("10.0.0.1", 5800), Address("10.0.0.2", 5800)
@@ -350,6 +351,27 @@ class TakingTests(LiveTestCase):
         self.source.have(rows)
         self.feed()
         self.assertIn("p0201", self.selected)
+
+    def test_a_row_that_is_shown_whole(self) -> None:
+        """It stays, whatever comes above it; once it is gone, that is said."""
+        self.press("9")
+        self.source.have(timeouts(), TIMEOUTS)
+        self.feed()
+        self.press("Enter")
+        self.assertIn("MainThread gave up after 30.0s", self.terminal.text)
+        newer = a_row(TIMEOUTS, process="token0", number=3, progname="another")
+        self.source.have([newer, *timeouts()], TIMEOUTS)
+        self.feed()
+        self.assertIn("MainThread gave up after 30.0s", self.terminal.text)
+        self.source.have([newer], TIMEOUTS)
+        self.feed()
+        self.rest()
+        self.feed()
+        self.assertIn("it is not there any more", self.terminal.text)
+        self.assertNotIn("another", self.terminal.text)
+        self.press("Esc")
+        self.feed()
+        self.assertIn("another", self.terminal.text)
 
     def test_the_same_view_of_something_else(self) -> None:
         """The rows of one host are not shown as those of another."""

@@ -20,6 +20,7 @@ from connmon.console.screen import _RULES, ORDER, press
 from connmon.views.answer import checked
 from connmon.views.frame import Frame
 from connmon.views.schema import (
+    ADVICE,
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
@@ -248,7 +249,6 @@ class DrillTests(SynchronousTestCase):
             CHECKOUTS: [CONNECTIONS],
             NODES: last,
             EVENTS: last,
-            TIMEOUTS: last,
             SITES: [CHECKOUTS, CONNECTIONS],
             TAGS: [CHECKOUTS, CONNECTIONS],
             SERVERS: [SHARES, *last],
@@ -269,6 +269,36 @@ class DrillTests(SynchronousTestCase):
                 viewer.calm()
                 self.assertEqual(inner, viewer.place.view)
             self.assertEqual(begun.places, viewer.screen.places)
+
+    def test_a_timeout(self) -> None:
+        """Enter shows it whole, another leads on to its processes; Esc goes back."""
+        viewer = self.viewer(TIMEOUTS)
+        viewer.pressed("Enter")
+        viewer.calm()
+        whole = viewer.screen
+        self.assertEqual((Mode.WHOLE, TIMEOUTS), (whole.mode, whole.place.view))
+        self.assertEqual(("t", 1), whole.place.selected)
+        viewer.pressed("Enter")
+        viewer.calm()
+        self.assertEqual(
+            (Mode.TABLE, PROCESSES), (viewer.screen.mode, viewer.place.view)
+        )
+        self.assertEqual(1, len(viewer.seen))
+        viewer.pressed("Esc")
+        self.assertEqual(replace(whole, mode=Mode.TABLE), viewer.screen)
+        viewer.pressed("Enter", "Down", "Esc")
+        self.assertEqual(replace(whole, mode=Mode.TABLE), viewer.screen)
+
+    def test_shown_whole_with_nothing_below(self) -> None:
+        """Enter on a finding shows it whole, and another returns to the findings."""
+        advice = a_frame(ADVICE, [a_row(ADVICE, rule="leak", progname="p")])
+        sight = seeing(advice)
+        begun = Screen((Place(ADVICE),))
+        whole = after(begun, "Enter", sight=sight)
+        self.assertEqual(Mode.WHOLE, whole.mode)
+        back = replace(whole, mode=Mode.TABLE)
+        self.assertEqual(back, after(whole, "Enter", sight=sight))
+        self.assertEqual(back, after(whole, "Enter", sight=seeing(None)))
 
     def test_keys(self) -> None:
         """Right opens like Enter; Left and Backspace go back like Esc."""

@@ -37,6 +37,7 @@ from connmon.views.schema import (
     TAGS,
     TIMEOUTS,
     VIEWS,
+    Taking,
 )
 from tests.console.fakes import plain, widest
 from tests.console.frames import (
@@ -258,7 +259,12 @@ class GoldenTests(SynchronousTestCase):
     def test_events(self) -> None:
         """The view of events."""
         self.check("events", live(EVENTS), (80, 24), (160, 40))
+
+    def test_timeouts(self) -> None:
+        """The view of timeouts, and one of them as a whole."""
         self.check("timeouts", live(TIMEOUTS), (80, 24), (160, 40))
+        whole = changed(live(TIMEOUTS), mode=Mode.WHOLE)
+        self.check("timeouts-whole", whole, (80, 24), (160, 40))
 
     def test_sites_and_tags(self) -> None:
         """Checkouts by line and by tag, and the lines of a program."""
@@ -457,6 +463,35 @@ class LinesTests(SynchronousTestCase):
             self.assertTrue(drawn[-1].endswith(f" {first + 1}-{first + page} of 40"))
         self.assertEqual(0, text_rows(LIVE, 80))
         self.assertEqual(40 - 4 - 2, page_rows(shown, 80, 40))
+
+    def test_a_timeout_as_a_whole(self) -> None:
+        """However many had connections or waited, one can scroll to each of them."""
+        rows = [
+            a_row(
+                TIMEOUTS,
+                process="t",
+                number=1,
+                holders=tuple(Taking("a.py:1 f", f"h{n}", 60.0 - n) for n in range(40)),
+                waiters=tuple(Taking("b.py:2 g", f"w{n}", 9.0) for n in range(40)),
+            )
+        ]
+        shown = replace(live(TIMEOUTS), frame=a_frame(TIMEOUTS, rows), widest={})
+        shown = changed(shown, mode=Mode.WHOLE)
+        seen: set[str] = set()
+        for scroll in range(text_rows(shown, 80)):
+            for line in plain(lines(changed(shown, scroll=scroll), 80, 24)):
+                seen.update(line.split())
+        expected = {f"{who}{number}" for who in "hw" for number in range(40)}
+        self.assertEqual(set(), expected - seen)
+
+    def test_a_row_that_is_shown_whole_goes(self) -> None:
+        """Then that is said; no other is shown in its place."""
+        for view in (TIMEOUTS, ADVICE):
+            place = Place(view, selected=("no", "such", "row"))
+            shown = changed(live(view), places=(place,), mode=Mode.WHOLE)
+            drawn = plain(lines(shown, 80, 24))
+            self.assertEqual(" it is not there any more", drawn[5])
+            self.assertEqual("", drawn[6])
 
     def test_the_marked_column_is_seen(self) -> None:
         """However low the window is, one sees what one is about to sort by."""

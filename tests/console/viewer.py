@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from connmon.console import asking, columns, search
 from connmon.console.cursor import held, position, put, settled
-from connmon.console.place import Place, Screen
+from connmon.console.place import Mode, Place, Screen
 from connmon.console.pressing import Do, Effect, Sight
 from connmon.console.screen import press
 from connmon.views.answer import answer
@@ -221,7 +221,8 @@ class Viewer:
         self.frame, self._of = frame, self._here()
         newest = self._query is not None and number == self._number
         anchor = self._query.anchor if newest and self._query else None
-        self._put(settled(self.place, frame, self.page, anchor))
+        if self.screen.mode is not Mode.WHOLE:
+            self._put(settled(self.place, frame, self.page, anchor))
         self._ask()
 
     def _found(self, frame: Frame, number: int) -> None:
