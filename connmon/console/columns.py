@@ -89,6 +89,8 @@ _SETS: dict[str, dict[str, str]] = {
         "totals": "hostname progname pid pool_name checkouts connects closes "
         "connect_failures invalidations timeouts leaks",
         "closings": "hostname progname pid pool_name kind connects closes closings",
+        "waiters": "hostname progname pid pool_name ckout waiting oldest_wait_seconds "
+        "waiters",
     },
     CONNECTIONS: {
         "now": "hostname progname pid pool_name connection server_session state "
@@ -152,9 +154,8 @@ _RANKS = {
     "nproc programs txn_seconds wait_p99_seconds timeouts_per_minute",
     PROCESSES: "pid ckout | progname state waiting pool_worst oldest_seconds hostname "
     "conn txn_seconds wait_p99_seconds timeouts ckoutpersec",
-    POOLS: "pool_name ckout closings | pid state waiting pool_used oldest_seconds "
-    "pool_size "
-    "conn txn_seconds wait_p99_seconds progname hostname",
+    POOLS: "pool_name ckout closings waiters | pid state waiting pool_used "
+    "oldest_seconds pool_size conn txn_seconds wait_p99_seconds progname hostname",
     CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
     "owner txn_idle_seconds idle_seconds age_seconds progname hostname uses pool_name",
     CHECKOUTS: "out_seconds progname | site pid hostname txn_seconds owner "
@@ -175,7 +176,8 @@ _RANKS = {
     ADVICE: "rule finding | progname severity advice evidence site hostnames pool_name",
 }
 
-#: What a view needs of each row besides its columns, as far as it has these fields.
+#: What a view needs of each row besides its columns, as far as it has these fields:
+#: for its looks, and for what is said of it below the table.
 _MARKS = (
     "connected",
     "gone_seconds",
@@ -185,6 +187,7 @@ _MARKS = (
     "programs",
     "alert",
     "reason",
+    "waiters",
 )
 
 #: What is the same in all rows where another field is.

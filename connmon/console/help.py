@@ -8,7 +8,7 @@ from connmon.console import blackbox, columns
 from connmon.console.cells import sentence, sentences
 from connmon.console.column import Column, column
 from connmon.console.cursor import itself
-from connmon.console.line import extent, folded
+from connmon.console.line import extent, folded, packed
 from connmon.console.marks import Values
 from connmon.console.place import Mode
 from connmon.console.shown import Keys, Shown
@@ -153,20 +153,10 @@ def _paragraphs(said: Iterable[str], room: int) -> list[Line]:
         text = each.lstrip()
         margin = " " * (1 + len(each) - len(text))
         fits = len(margin) + width(text) <= room
-        for part in [text] if fits else _parts(text, room - indent):
+        parts = [text] if fits else packed(text.split("  "), "  ", room - indent)
+        for part in parts:
             lines.append(((Style.PLAIN, margin + part),))
             margin = " " * indent
-    return lines
-
-
-def _parts(said: str, room: int) -> list[str]:
-    """What fits on a line each; it is broken where there are two blanks, if it can."""
-    lines: list[str] = []
-    for part in said.split("  "):
-        if lines and width(lines[-1]) + 2 + width(part) <= room:
-            lines[-1] += f"  {part}"
-        else:
-            lines += folded(part, room)
     return lines
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from connmon.console.text import Glyphs, Line, Segment, fit
 from connmon.console.text import width as cells_of
 
@@ -38,6 +40,20 @@ def folded(text: str, room: int) -> list[str]:
         else:
             lines += _pieces(word, max(room, 2))
     return lines if text else []
+
+
+def packed(parts: Iterable[str], gap: str, room: int) -> list[str]:
+    """Parts of a text on as few lines as they take in turn, with ``gap`` between two.
+
+    A part that is longer than a line is folded; empty ones are left out.
+    """
+    lines: list[str] = []
+    for part in parts:
+        if lines and part and cells_of(lines[-1] + gap + part) <= room:
+            lines[-1] += gap + part
+        else:
+            lines += folded(part, room)
+    return lines
 
 
 def _pieces(word: str, room: int) -> list[str]:

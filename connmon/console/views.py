@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connmon.console import columns, figures, footer, header, table
+from connmon.console import columns, detail, footer, header, table
 from connmon.console import help as panels
-from connmon.console.cells import Manner, harmless, records, sentence, tallies
 from connmon.console.line import clipped
-from connmon.console.marks import Values, number
 from connmon.console.place import Mode, Screen
 from connmon.console.shown import Shown, State
-from connmon.console.text import Glyphs, Line, Style
+from connmon.console.table import Table
+from connmon.console.text import Line, Style
 from connmon.views.frame import Frame
 from connmon.views.schema import (
     ADVICE,
@@ -43,14 +42,6 @@ _VERY_TALL = 30
 
 _SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS, SITES, TAGS, ADVICE)
 """Views in which something is cut more often than not."""
-
-_NAMED = {
-    CONNECTIONS: ("site",),
-    CHECKOUTS: ("site",),
-    SITES: ("site",),
-    TAGS: ("tag",),
-}
-"""What names a row of a view, where that is no host, program or node."""
 
 _NOTHING = {
     PROGRAMS: "no program has reported yet",
@@ -164,9 +155,8 @@ def _table(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:
         most=shown.widest,
     )
     rows = drawn.lines or [((Style.QUIET, f"  {_nothing(shown, frame)}"),)]
-    rows = (rows + [()] * plan.page)[: plan.page]
-    if plan.detail:
-        rows.append(_detail(place.view, drawn.selected or {}, shown.glyphs))
+    below = _detail(shown, plan, drawn, width)
+    rows = (rows + [()] * plan.page)[: plan.page + plan.detail - len(below)] + below
     seen = drawn.window
     return [drawn.heading, *rows], footer.place(
         seen.first, seen.last, seen.count, frame.total
@@ -180,30 +170,13 @@ def _nothing(shown: Shown, frame: Frame) -> str:
     return "nothing matches the filter" if shown.screen.where else "nothing is busy"
 
 
-def _detail(view: str, values: Values, glyphs: Glyphs) -> Line:
-    """What is cut of a row, or has no column."""
-    if view == EVENTS:
-        return ((Style.PLAIN, " " + sentence(values.get("text"), glyphs)),)
-    if view == ADVICE:
-        return ((Style.PLAIN, " " + sentence(values.get("finding"), glyphs)),)
-    if view == TIMEOUTS:
-        held = "; ".join(records(values.get("holders"), Manner(glyphs)))
-        return ((Style.PLAIN, " " + sentence(held, glyphs)),)
-    names = _NAMED.get(view, ("hostname", "progname", "node"))
-    named = (harmless(values.get(each), glyphs) for each in names)
-    said = [" ".join(each for each in named if each)]
-    if owner := harmless(values.get("owner"), glyphs):
-        said.append(f"thread {owner}")
-    if (uses := number(values.get("uses"))) is not None:
-        times = figures.count(int(uses))
-        said.append("1 use" if times == "1" else f"{times} uses")
-    said.append(sentence(values.get("reason"), glyphs))
-    said.append(", ".join(tallies(values.get("closings"), glyphs)))
-    name, rest = said[0], "   ".join(each for each in said[1:] if each)
-    return (Style.VALUE, f" {name}"), (
-        Style.PLAIN,
-        f"   {rest}" if name else f" {rest}",
-    )
+def _detail(shown: Shown, plan: _Plan, drawn: Table, width: int) -> list[Line]:
+    """What there is to say of the selected row, also where there are no more rows."""
+    most = plan.detail and 1 + max(0, plan.page - max(1, len(drawn.lines)) - 1)
+    if not most:
+        return []
+    view, values = shown.screen.place.view, drawn.selected or {}
+    return detail.lines(view, values, shown.glyphs, width, most)
 
 
 def _panel(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:

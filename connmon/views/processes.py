@@ -14,8 +14,11 @@ from connmon.model.trouble import Trouble
 from connmon.views.alert import Signs
 from connmon.views.moment import Moment
 from connmon.views.programs import judged_by, totals
-from connmon.views.schema import POOLS, PROCESSES, VIEWS, Tally
+from connmon.views.schema import POOLS, PROCESSES, VIEWS, Taking, Tally
 from connmon.views.table import Scope, Table
+
+MOST_WAITERS = 20
+"""Of those who wait for a pool so many are told, those who have waited for longest."""
 
 _OF_PROCESS = {
     "hostname": lambda e: e.identity.hostname,
@@ -111,6 +114,7 @@ def pools(moment: Moment, scope: Scope) -> Table:
         "connect_p99_seconds": lambda e: e.record.creations.quantile(0.99),
         **totals(lambda e: e.record.counters),
         "closings": lambda e: _closings(e.record),
+        "waiters": lambda e: _waiters(moment, e),
     }
     return Table(VIEWS[POOLS], entries, values)
 
@@ -276,6 +280,21 @@ def _lines(process: Process) -> dict[int, tuple[int, float]]:
 def _waits(moment: Moment, entry: PoolEntry) -> Histogram:
     """How long those waited for a pool who were done with it in the last minute."""
     return entry.process.waits_lately(moment.now, entry.record.id)
+
+
+def _waiters(moment: Moment, entry: PoolEntry) -> tuple[Taking, ...]:
+    """Who waits for it, the longest first; no more than can be of use in each row."""
+    process, id = entry.process, entry.record.id
+    found = [each for each in process.waiters if each.pool == id][:MOST_WAITERS]
+    return tuple(
+        Taking(
+            each.site,
+            each.owner,
+            moment.seconds(each.since + process.offset) or 0.0,
+            tag=each.tag,
+        )
+        for each in found
+    )
 
 
 def _closings(record: PoolRecord) -> tuple[Tally, ...] | None:

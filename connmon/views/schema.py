@@ -342,6 +342,9 @@ _POOLS = View(
         _LEAKS,
         *_TOTALS,
         Field("closings", Kind.TALLIES, "CLOSED FOR", "why connections were closed"),
+        Field(
+            "waiters", Kind.RECORDS, "WAITERS", "who waits for it, the longest first"
+        ),
     ),
     key=("process", "pool_id"),
     order=("hostname", "progname", "pid", "process", "pool_id"),

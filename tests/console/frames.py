@@ -325,6 +325,11 @@ def pools() -> list[Row]:
     full |= {"kind": "QueuePool", "timeout_seconds": 30.0, "recycle_seconds": 3600.0}
     full |= {"pre_ping": True, "hold_p50_seconds": 0.021, "hold_p99_seconds": 4.1}
     full |= {"connects": 838, "closes": 823, "closings": closings()}
+    full["reason"] = "4 waiting, pool full"
+    full["waiters"] = (
+        Taking("nova/api/orders.py:88 create", "worker-7", 12.5, tag="web"),
+        Taking("", "worker-9", 0.4),
+    )
     open_: dict[str, Any] = {
         "kind": "AsyncAdaptedQueuePool",
         "pool_size": 10,
@@ -332,6 +337,7 @@ def pools() -> list[Row]:
         "ckout": 0,
     }
     open_ |= {"pre_ping": False, "alert": "ok", "closes": 0, "closings": ()}
+    open_ |= {"waiters": ()}
     open_ |= {"state": "OK"}
     main = "postgresql+psycopg2 db1.prod/nova"
     return [

@@ -89,7 +89,7 @@ SCHEMA = {
     "max_overflow,timeout_seconds,recycle_seconds,pre_ping,conn,ckout,maxconn,"
     "maxckout,stale_seconds,state,alert,reason,pool_used,waiting,oldest_wait_seconds,"
     "wait_p99_seconds,oldest_seconds,txn_seconds,hold_p50_seconds,hold_p99_seconds,"
-    f"connect_p99_seconds,timeouts,leaks,{_TOTALS},closings",
+    f"connect_p99_seconds,timeouts,leaks,{_TOTALS},closings,waiters",
     CONNECTIONS: _CONNECTION,
     CHECKOUTS: _CONNECTION,
     NODES: "time,node,address,state,reason,since_seconds,heard_seconds,clients,"
@@ -230,6 +230,18 @@ class JsonTests(SynchronousTestCase):
             ",nova/api/orders.py:88 create worker-3 38.2s; "
             "nova/report.py:7 <lambda> worker-1 9.0s; worker-2 0.4s,",
             line,
+        )
+
+    def test_waiters(self) -> None:
+        """There is an object for each who waits for a pool."""
+        row = self.told(FRAMES[POOLS])["pools"][0]
+        self.assertEqual(
+            [("worker-7", 12.5), ("worker-9", 0.4)],
+            [(each["thread"], each["seconds"]) for each in row["waiters"]],
+        )
+        self.assertEqual(
+            ("nova/api/orders.py:88", "create", "web"),
+            tuple(row["waiters"][0][name] for name in ("site", "function", "tag")),
         )
 
     def test_closings(self) -> None:

@@ -441,7 +441,8 @@ class LinesTests(SynchronousTestCase):
             (LIVE, 40, " ctl1 nova-api   7 waiting, pool full in 3 of 8 processes"),
         ):
             drawn = plain(lines(shown, 80, height))
-            self.assertTrue(drawn[-2].startswith(said), drawn[-2])
+            below = "\n".join(drawn[:-1]).rpartition("\n\n")[2]
+            self.assertTrue(below.startswith(said), below)
         self.assertNotIn("7 waiting", plain(lines(LIVE, 80, 24))[-2])
 
     def test_a_connection_that_was_used_once(self) -> None:

@@ -551,6 +551,7 @@ class PoolsTests(SynchronousTestCase):
                 connect_failures=1,
                 invalidations=7,
                 leaks=0,
+                waiters=(),
             ),
             self.rows["p1", 1],
         )

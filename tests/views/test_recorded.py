@@ -228,3 +228,6 @@ class RecordedTests(SynchronousTestCase):
         self.assertEqual(2, frame.count)
         frame = replayed(older, Query(PROCESSES, scope=(("hostname", "a"),)))
         self.assertEqual(2, frame.count)
+        frame = replayed(older, Query(POOLS, fields=("waiters",), where=("waiters=-",)))
+        at = frame.fields.index("waiters")
+        self.assertEqual([None] * 5, [row[at] for row in frame.rows])

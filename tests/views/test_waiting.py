@@ -20,6 +20,7 @@ from connmon.model.records import (
 )
 from connmon.views.alert import CRIT, OK
 from connmon.views.fleet import Fleet
+from connmon.views.processes import MOST_WAITERS
 from connmon.views.query import Query
 from connmon.views.schema import (
     CHECKOUTS,
@@ -28,6 +29,7 @@ from connmon.views.schema import (
     POOLS,
     PROCESSES,
     PROGRAMS,
+    Taking,
 )
 from tests.views.boards import BOUNDED, CLOCK, NOW, connection, pool, told
 
@@ -128,6 +130,38 @@ class WaitingTests(SynchronousTestCase):
             ],
             [each["reason"] for each in told_],
         )
+
+    def test_who_waits_for_each_pool(self) -> None:
+        """Thread, line and seconds of each, and nobody who waits for another pool."""
+        board = a_waiting_board()
+        known = WaiterRecord(1, CLOCK - 4.0, "a", "pay.py:9 charge", False, "web")
+        listed = (known, *WAITING.waiters[1:])
+        told(board, WHO, replace(WAITING, sequence=2, base=1, waiters=listed))
+        first = Taking("pay.py:9 charge", "a", 4.0, tag="web")
+        self.assertEqual(
+            [(first, Taking("", "b", 2.0)), (Taking("", "c", 1.0),)],
+            [row(board, POOLS, at)["waiters"] for at in (0, 1)],
+        )
+        self.assertEqual(5.5, row(board, POOLS, now=NOW + 1.5)["waiters"][0].seconds)
+
+    def test_nobody_waits_for_a_pool(self) -> None:
+        """That is known, and no gap in what is known."""
+        board = Board("s", "n")
+        told(board, WHO, BEFORE)
+        self.assertEqual((), row(board, POOLS)["waiters"])
+
+    def test_very_many_wait_for_a_pool(self) -> None:
+        """Those are named who have waited for longest, and no more than a few."""
+        line = tuple(WaiterRecord(1, CLOCK - 200 + n, f"t{n}") for n in range(100))
+        board = a_waiting_board()
+        many = replace(WAITING, sequence=2, base=1, waiting=100, waiters=line)
+        told(board, WHO, many)
+        found = row(board, POOLS)
+        self.assertEqual(
+            [f"t{n}" for n in range(MOST_WAITERS)],
+            [each.owner for each in found["waiters"]],
+        )
+        self.assertEqual(100, found["waiting"])
 
     def test_more_than_are_listed(self) -> None:
         """They are taken to wait for the only pool that anybody waits for."""
