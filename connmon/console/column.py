@@ -191,11 +191,13 @@ _OWN_FLOORS = {
     "evidence": 30,
     "finding": 30,
 }
-#: Of the longest state; where it is seldom, the column grows when it is there.
-_STATE_FLOORS = {
-    NODES: len(UNREACHABLE),
-    CONNECTIONS: len("detached"),
-    CHECKOUTS: len("detached"),
+#: Of the longest state; where it is seldom, the column grows when it is there. Of who
+#: waits for a pool there is to be line and thread.
+_VIEW_FLOORS = {
+    (NODES, "state"): len(UNREACHABLE),
+    (CONNECTIONS, "state"): len("detached"),
+    (CHECKOUTS, "state"): len("detached"),
+    (POOLS, "waiters"): 36,
 }
 #: The cells a name is given before less important columns are shown, if it needs them.
 _LEAST_NAMES = {
@@ -258,7 +260,7 @@ def column(view: str, name: str) -> Column:
     heading = _HEADINGS.get((view, name), field.heading)
     look = _OF_PLACE.get((view, name)) or _OF_NAME.get(name) or _OF_KIND[field.kind]
     floor = max(len(heading), _OWN_FLOORS.get(name, _FLOORS.get(look, 3)))
-    floor = max(floor, _STATE_FLOORS.get(view, 0)) if name == "state" else floor
+    floor = max(floor, _VIEW_FLOORS.get((view, name), 0))
     least = _LEAST_NAMES.get(name, _LEAST_NAME)
     if (view, name) == (HOSTS, "hostname"):
         least = _LEAST_HOST

@@ -89,7 +89,7 @@ _SETS: dict[str, dict[str, str]] = {
         "totals": "hostname progname pid pool_name checkouts connects closes "
         "connect_failures invalidations timeouts leaks",
         "closings": "hostname progname pid pool_name kind connects closes closings",
-        "waiters": "hostname progname pid pool_name ckout waiting oldest_wait_seconds "
+        "waiters": "hostname progname pid pool_name waiting oldest_wait_seconds "
         "waiters",
     },
     CONNECTIONS: {
@@ -154,11 +154,11 @@ _RANKS = {
     "nproc programs txn_seconds wait_p99_seconds timeouts_per_minute",
     PROCESSES: "pid ckout | progname state waiting pool_worst oldest_seconds hostname "
     "conn txn_seconds wait_p99_seconds timeouts ckoutpersec",
-    POOLS: "pool_name ckout closings waiters | pid state waiting pool_used "
-    "oldest_seconds pool_size conn txn_seconds wait_p99_seconds progname hostname",
+    POOLS: "pool_name ckout closings waiters | progname pid state waiting pool_used "
+    "oldest_seconds pool_size conn txn_seconds wait_p99_seconds hostname",
     CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
     "owner txn_idle_seconds idle_seconds age_seconds progname hostname uses pool_name",
-    CHECKOUTS: "out_seconds progname | site pid hostname txn_seconds owner "
+    CHECKOUTS: "out_seconds progname | site txn_seconds owner pid hostname "
     "txn_idle_seconds server_session pool_name age_seconds uses",
     NODES: "node state | reason since_seconds clients address lag_seconds "
     "bytes_sent bytes_received agreed_seconds consoles",

@@ -18,6 +18,7 @@ from connmon.views.schema import (
     EVENTS,
     HOSTS,
     NODES,
+    POOLS,
     PROCESSES,
     PROGRAMS,
     TIMEOUTS,
@@ -269,6 +270,31 @@ class WidthTests(SynchronousTestCase):
             (EVENTS, {"age_seconds", "text"}),
         ):
             self.assertEqual(kept, set(columns.visible(view, "now", {}, 1)))
+
+    def test_whose_it_is_at_80_cells(self) -> None:
+        """However long names are, a pool has its program, a checkout its thread, too.
+
+        One that is the same in all rows, as one has drilled down to it, is left out.
+        """
+        needs = {"hostname": 40, "progname": 40, "pool_name": 60, "owner": 40}
+        needs |= {"pid": 7, "state": 11, "site": 90, "txn_seconds": 6}
+        of_a_program = (("hostname", "h"), ("progname", "p"))
+        for view, kept in (
+            (PROCESSES, "progname pid state ckout waiting"),
+            (POOLS, "progname pid pool_name state ckout waiting"),
+            (CHECKOUTS, "out_seconds txn_seconds progname owner site"),
+        ):
+            for widest in (needs, {}):
+                shown = columns.visible(view, "now", widest, 80)
+                self.assertLessEqual(set(kept.split()), set(shown), view)
+            inside = columns.visible(view, "now", needs, 80, of_a_program)
+            self.assertLessEqual({*kept.split()} - {"progname"}, set(inside), view)
+            self.assertNotIn("progname", inside)
+
+    def test_what_gives_way_to_who_took_it(self) -> None:
+        """Of a checkout, host and process go before thread and transaction do."""
+        gone = dropped(CHECKOUTS, "now")
+        self.assertEqual(["hostname", "pid", "owner", "txn_seconds", "site"], gone[-5:])
 
     def test_names_before_more_columns(self) -> None:
         """Once something is left out, a small column does not cut a name."""

@@ -1188,7 +1188,7 @@ WORDS = (
     "unreachable",
     "first one began",
     "11200",
-    "sqlite /var/lib/cache",
+    "10+∞",
     "detached",
 )
 """What is to be seen in the views with the keys 2 to 8."""

@@ -443,7 +443,7 @@ class ViewTests(SynchronousTestCase):
 
     def test_pools(self) -> None:
         """A pool without a bound has no bar."""
-        said = plain(seen(FRAMES[POOLS]).lines)
+        said = plain(seen(FRAMES[POOLS], room=100).lines)
         self.assertIn("━━━━━━━ 100%", said[0])
         self.assertIn("5+10", said[0])
         self.assertIn("10+∞", said[1])

@@ -241,6 +241,8 @@ class GoldenTests(SynchronousTestCase):
         self.check("pools-of-process", IN_A_PROCESS, (80, 24), (160, 40))
         closings = live(POOLS, sets={POOLS: "closings"})
         self.check("pools-closings", closings, (80, 24), (160, 40))
+        waiters = live(POOLS, sets={POOLS: "waiters"})
+        self.check("pools-waiters", waiters, (80, 24), (160, 40))
 
     def test_connections(self) -> None:
         """All connections, and those of a pool."""
