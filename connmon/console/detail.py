@@ -30,6 +30,7 @@ from connmon.views.schema import (
 )
 
 _NAMED = {
+    POOLS: ("hostname", "progname", "pool_name"),
     CONNECTIONS: ("site",),
     CHECKOUTS: ("site",),
     SITES: ("site",),
@@ -38,7 +39,7 @@ _NAMED = {
     TIMEOUTS: (),
     ADVICE: (),
 }
-"""What names a row of a view, where that is no host, program or node."""
+"""What names a row of a view, where that is not just host, program or node."""
 
 _SAID = {EVENTS: "text", ADVICE: "finding"}
 """All that is said of a row of these views."""

@@ -40,6 +40,9 @@ _TALL = 16
 _VERY_TALL = 30
 """From this height on that is so of all rows."""
 
+_SPARE = 12
+"""From this height on it is so wherever rows leave lines free."""
+
 _SENTENCES = (CONNECTIONS, CHECKOUTS, EVENTS, TIMEOUTS, SITES, TAGS, ADVICE)
 """Views in which something is cut more often than not."""
 
@@ -66,7 +69,8 @@ class _Plan:
     """How many lines there are of what: over the table, of it, and below it.
 
     ``head`` are those of the header, and ``where`` is whether there is one for the
-    place. ``detail`` is one for the selected row, ``foot`` the last one.
+    place. ``detail`` is one for the selected row, and ``spare`` is whether lines that
+    rows leave free are for that, too. ``foot`` is the last one.
     """
 
     head: int
@@ -74,6 +78,7 @@ class _Plan:
     page: int
     detail: bool
     foot: bool
+    spare: bool
 
 
 def lines(shown: Shown, width: int, height: int) -> list[Line]:
@@ -115,14 +120,15 @@ def _plan(shown: Shown, height: int) -> _Plan:
     least = _TALL if _is_cut(screen) else _VERY_TALL
     detail = table and height >= least
     page = max(0, height - head - where - 1 - detail - foot)
-    return _Plan(head, where, page, detail, foot)
+    return _Plan(head, where, page, detail, foot, table and height >= _SPARE)
 
 
 def _is_cut(screen: Screen) -> bool:
     """Whether something is cut more often than not in the table."""
     view = screen.place.view
     set_name = columns.chosen(view, screen.choices)
-    return view in _SENTENCES or (view, set_name) == (POOLS, "closings")
+    of_pools = view == POOLS and set_name in ("closings", "waiters")
+    return of_pools or view in _SENTENCES
 
 
 def _header(shown: Shown, plan: _Plan, width: int) -> list[Line]:
@@ -172,11 +178,13 @@ def _nothing(shown: Shown, frame: Frame) -> str:
 
 def _detail(shown: Shown, plan: _Plan, drawn: Table, width: int) -> list[Line]:
     """What there is to say of the selected row, also where there are no more rows."""
-    most = plan.detail and 1 + max(0, plan.page - max(1, len(drawn.lines)) - 1)
-    if not most:
+    # One line stays between the two.
+    free = max(0, plan.page - max(1, len(drawn.lines)) - 1) if plan.spare else 0
+    most = free + plan.detail
+    if not most or drawn.selected is None:
         return []
-    view, values = shown.screen.place.view, drawn.selected or {}
-    return detail.lines(view, values, shown.glyphs, width, most)
+    view = shown.screen.place.view
+    return detail.lines(view, drawn.selected, shown.glyphs, width, most)
 
 
 def _panel(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:

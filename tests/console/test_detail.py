@@ -31,6 +31,7 @@ WAITERS = (
 POOL = {
     "hostname": "vm",
     "progname": "payments",
+    "pool_name": "mysql://db/shop",
     "reason": "2 waiting, pool full",
     "waiting": 2,
     "waiters": WAITERS,
@@ -49,13 +50,14 @@ class PoolTests(SynchronousTestCase):
     def test_who_waits(self) -> None:
         """Each with seconds, thread and line, below whose the pool is."""
         self.assertEqual(
-            [" vm payments   2 waiting, pool full", f" {WAITING}"], said(POOLS, POOL)
+            [" vm payments mysql://db/shop   2 waiting, pool full", f" {WAITING}"],
+            said(POOLS, POOL),
         )
 
     def test_a_line_only(self) -> None:
         """Then all of it is on that, to be cut."""
         self.assertEqual(
-            [f" vm payments   2 waiting, pool full   {WAITING}"],
+            [f" vm payments mysql://db/shop   2 waiting, pool full   {WAITING}"],
             said(POOLS, POOL, most=1),
         )
 
@@ -65,9 +67,9 @@ class PoolTests(SynchronousTestCase):
             " waiting: 2.1s charge 3 at pay.py:9 charge;",
             " 1.2s charge 5 at pay.py:9 charge",
         ]
-        named = " vm payments   2 waiting, pool full"
-        self.assertEqual([named, *waits], said(POOLS, POOL, 50))
-        cut = said(POOLS, POOL, 50, 2)
+        named = " vm payments mysql://db/shop   2 waiting, pool full"
+        self.assertEqual([named, *waits], said(POOLS, POOL, 55))
+        cut = said(POOLS, POOL, 55, 2)
         self.assertEqual([named, f"{waits[0]}{waits[1]}"], cut)
 
     def test_little_is_known(self) -> None:

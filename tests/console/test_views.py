@@ -454,6 +454,36 @@ class LinesTests(SynchronousTestCase):
             shown = inside(Place(CONNECTIONS), [row])
             self.assertEqual(said, plain(lines(shown, 80, 24))[-2].strip())
 
+    def test_below_wherever_rows_leave_room(self) -> None:
+        """From 12 lines on; no row gives way to it."""
+        waiting = (
+            " waiting: 12.5s worker-7 at nova/api/orders.py:88 create; 0.4s worker-9"
+        )
+        shown = changed(live(POOLS), places=(Place(POOLS),))
+        for height in range(1, 40):
+            drawn = plain(lines(shown, 120, height))
+            self.assertEqual(height >= 12, waiting in "\n".join(drawn), height)
+            seen = sum("  11200 " in line for line in drawn)
+            self.assertEqual(min(2, page_rows(shown, 120, height)), seen, height)
+
+    def test_an_empty_line_before_what_is_below(self) -> None:
+        """Without one there is no room, and nothing is taken for a row."""
+        for count in range(1, 24):
+            rows = [a_program(f"host{number}", alert="ok") for number in range(count)]
+            rows[0] = a_program("host0", reason="7 waiting")
+            many = replace(LIVE, frame=a_frame(PROGRAMS, rows), widest={})
+            page = page_rows(many, 80, 24)
+            below = " host0 nova-api   7 waiting"
+            drawn = plain(lines(many, 80, 24))
+            self.assertEqual(count <= page - 2, below == drawn[-2], count)
+            if count <= page - 2:
+                self.assertEqual("", drawn[-3])
+
+    def test_nothing_below_no_row(self) -> None:
+        """An empty table has nothing but why it is empty."""
+        drawn = plain(lines(EMPTY, 80, 24))
+        self.assertEqual([""] * 17, drawn[6:-1])
+
     def test_panels_scroll(self) -> None:
         """Help and log begin at the line scrolled to, as far as there are lines."""
         log = tuple(f"line {number}" for number in range(40))
