@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from connmon.model.pool import Pool
 
 
-FOLLOWED = 1000
+FOLLOWED = 500
 """How many checkouts of a pool are followed in a second, unless all are wanted.
 
-A short transaction takes a microsecond or two: this is 0.2 % of a CPU at most.
+A short transaction takes a microsecond or two: this is 0.1 % of a CPU at most.
 """
 
 REST_SECONDS = 10.0

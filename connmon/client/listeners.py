@@ -64,10 +64,10 @@ from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
 from connmon.model.records import COLLECTED, INHERITED, OUT, STALE
 
-LINES = 1000
+LINES = 500
 """Of how many checkouts of a pool the line is noted in a second, unless all are wanted.
 
-A line takes a microsecond: this is 0.1 % of a CPU, however busy the application is.
+A line takes a microsecond: this is 0.05 % of a CPU, however busy the application is.
 """
 
 
