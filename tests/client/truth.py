@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, ClassVar
-from weakref import ref
+from weakref import WeakSet, ref
 
 from sqlalchemy import create_engine, event, exc, pool
 from sqlalchemy.pool import StaticPool
@@ -117,6 +117,7 @@ class Truth:
         self.lives: dict[int, Life] = {}
         #: The pools whose transactions are known.
         self.transacting: set[int] = set()
+        self._disposed: WeakSet[Any] = WeakSet()
 
     def tallies(self, pool: int) -> tuple[Tally, Tally]:
         """Where to count what a pool does."""
@@ -201,7 +202,8 @@ class Truth:
     # What the test says.
 
     def disposed(self, pool: Any) -> None:
-        """A pool is about to be disposed of."""
+        """A pool is about to be disposed of. Another engine may go on using it."""
+        self._disposed.add(pool)
         for life in self.lives.values():
             life.is_let_go = life.is_let_go or life.home() is pool
 
@@ -220,6 +222,7 @@ class Truth:
             return
         life.state, life.since, life.owner = OUT, self.clock.now, owner
         life.home = ref(fairy._pool)
+        life.is_let_go = life.is_let_go or fairy._pool in self._disposed
         life.is_reset = life.is_collected = False
         for tally in self.tallies(life.pool):
             tally.outs(1)
