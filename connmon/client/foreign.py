@@ -24,8 +24,8 @@ _ORIGINS = {
 def unseen(error: BaseException) -> None:
     """Leave our frames out of a traceback, those by which an exception came to us.
 
-    To be called where it was caught, just before a ``raise`` that adds no frame; Python
-    3.10 restores what was left out.
+    To be called where it was caught, just before a ``raise`` that adds no frame. Python
+    3.10 and PyPy restore what was left out.
     """
     trace = error.__traceback__
     while trace is not None and str(

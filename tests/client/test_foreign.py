@@ -112,7 +112,10 @@ class ForeignTests(SynchronousTestCase):
         self.assertIn("RuntimeError('a fault of ours')", said)
 
 
-@skipIf(sys.version_info < (3, 11), "Python 3.10 restores what is left out")
+@skipIf(
+    sys.version_info < (3, 11) or sys.implementation.name == "pypy",
+    "Python 3.10 and PyPy restore what is left out",
+)
 class TracebackTests(SynchronousTestCase):
     """What a traceback shows that passed through us."""
 
