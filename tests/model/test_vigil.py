@@ -171,14 +171,16 @@ class VigilTests(SynchronousTestCase):
             """An owner that gives the first one back as it is looked at."""
 
             def __hash__(self) -> int:
-                give(first, 1.0)
                 return hash("me")
 
             def __eq__(self, other: object) -> bool:
+                give(first, 1.0)
                 return other == "me"
 
         second = self.out("you")
         second.owner = cast("Any", Late())
+        # The first is looked at first.
+        self.pool.open = cast("Any", [first, second])
         self.assertEqual([], self.looks(2.0))
 
     def test_where_one_takes_for_others(self) -> None:
