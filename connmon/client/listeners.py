@@ -87,9 +87,9 @@ class Watch:
         """Listen from now on.
 
         ``transactions`` says which checkouts to follow into their transactions,
-        ``trace`` of which to note the application's line, ``slow`` from
-        how many seconds on they are told to last too long, ``reads_limit`` that the
-        first connection is to ask the server for its limit.
+        ``trace`` of which to note the application's line, ``slow`` from how many
+        seconds on they are told to last too long, ``reads_limit`` that the first
+        connection is to ask the server for its limit.
 
         A pool that is watched already, for another engine that shares it, stays with
         the first one's watch.
@@ -101,7 +101,7 @@ class Watch:
         self._over = False
         self.events = Events(self)
         self._trace = trace
-        self._lines = {WITHIN_BUDGET: LINES, NONE: 0}.get(trace, inf)
+        self._lines = _budget(trace, LINES)
         self._followed = 0.0
         self._owner = current_owner(engine.pool)
         self._slow = slow
@@ -126,7 +126,7 @@ class Watch:
 
         Of several engines the one counts that asks for most.
         """
-        wanted = {WITHIN_BUDGET: FOLLOWED, NONE: 0}.get(which, inf)
+        wanted = _budget(which, FOLLOWED)
         if wanted and self.following.hear(engine):
             self._followed = max(self._followed, wanted)
             self.pool()
@@ -365,6 +365,11 @@ class Watch:
         if is_foreign(error):
             raise error
         HERE.failed(error)
+
+
+def _budget(which: str, within: float) -> float:
+    """Of how many checkouts a second that is; all, unless it is one of these two."""
+    return {WITHIN_BUDGET: within, NONE: 0}.get(which, inf)
 
 
 def _nowhere(depth: int) -> None:
