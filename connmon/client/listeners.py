@@ -58,7 +58,6 @@ from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
 from connmon.client.tokens import KEY, TOKEN, Lot, Token
-from connmon.model.closings import DISPOSE
 from connmon.model.connection import LASTED, NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
@@ -159,7 +158,7 @@ class Watch:
         )
         pool.recreate = recreating(self, lambda: kind.recreate(this()), this)
         for each in list(self.pool().open):
-            each.fate = DISPOSE
+            each.outlives_pool()
 
     def _site(self, owner: Callable[[], Owner]) -> Callable[[int], Any]:
         """What tells a checkout's site, if it is wanted."""

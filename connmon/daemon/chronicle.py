@@ -22,7 +22,6 @@ from connmon.model.process import Process
 from connmon.model.records import (
     INHERITED,
     LEAKS,
-    OUT,
     Counters,
     Identity,
     Notice,
@@ -243,7 +242,7 @@ def _may_be_full(process: Process) -> bool:
 def _full_pool(process: Process) -> str:
     """The first full pool of a process, in words; it is named if there are several."""
     out = Counter(
-        each.pool for each in process.connections.values() if each.state == OUT
+        each.pool for each in process.connections.values() if each.takes_place
     )
     for id, pool in process.pools.items():
         facts = pool.facts

@@ -117,7 +117,7 @@ class Ceiling:
 def _size(program: Program, claim: Claim) -> tuple[int, int, int, str, str]:
     """How much a program asks for; of equal ones always the same is the larger."""
     return (
-        claim.capacity,
+        claim.worst_case,
         claim.unbounded,
         claim.connections,
         program.hostname,

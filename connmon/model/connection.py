@@ -45,6 +45,7 @@ class Connection:
         "_told",
         "address",
         "announced",
+        "disposed",
         "executed",
         "fate",
         "holder",
@@ -96,6 +97,8 @@ class Connection:
         self.transaction_use = 0
         #: When a statement of that was last done, ``None`` while one is executed.
         self.executed: float | None = None
+        #: Whether its pool was disposed of, and another one came.
+        self.disposed = False
         #: Whether a node knows of it.
         self.announced = False
         self._folded_uses = self._folded_ended = 0
@@ -110,6 +113,11 @@ class Connection:
     def is_collected(self) -> bool:
         """Whether its last use has leaked, and nobody returns it any more."""
         return self.leaked == self.uses and not self.leak
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether it takes one of the places that its pool has for checkouts."""
+        return self.state == OUT and not self.disposed
 
     def taken(self, now: float, owner: Owner, site: object = None) -> int:
         """Note a checkout; what is left to do. The thread that took it.
@@ -199,6 +207,12 @@ class Connection:
         self.pool.lost += 1
         self.pool.stir()
 
+    def outlives_pool(self) -> None:
+        """Its pool is disposed of, and another takes that one's place. Any thread."""
+        self.fate = DISPOSE
+        self.disposed = True
+        self.pool.stir()
+
     def unheard(self) -> str:
         """Why it is gone, if no event tells that it is. Any thread."""
         fate = self.fate
@@ -274,6 +288,7 @@ class Connection:
             self.uses,
             self.tag,
             self.leaked,
+            self.disposed,
             self.transaction_use,
             self.transaction,
             self.executed,
@@ -283,7 +298,7 @@ class Connection:
         )
 
     def _record(self, seen: _Seen) -> ConnectionRecord | None:
-        state, since, uses, tag, leaked, *_, owner, site, leak = seen
+        state, since, uses, tag, leaked, disposed, *_, owner, site, leak = seen
         if state == CLOSED:
             return None
         ledger, known = self.pool.ledger, state != IDLE
@@ -301,6 +316,7 @@ class Connection:
             tag if known else "",
             *_transaction(seen),
             leak if state == OUT and leaked == uses else "",
+            disposed,
         )
 
     def fold(self) -> None:
@@ -317,13 +333,15 @@ class Connection:
             self.fate = ""
 
 
-_Seen = tuple[int, float, int, str, int, int, float, "float | None", Owner, object, str]
+_Seen = tuple[
+    int, float, int, str, int, bool, int, float, float | None, Owner, object, str
+]
 """What changes of a connection, in the order of ``Connection._seen``."""
 
 
 def _transaction(seen: _Seen) -> tuple[float | None, float | None]:
     """Since when it has been in a transaction, and since when idle in that."""
-    state, _, uses, _, _, use, began, executed, *_ = seen
+    state, _, uses, _, _, _, use, began, executed, *_ = seen
     if state not in _TAKEN or use not in (uses, ENDING):
         return None, None
     return began, None if use == ENDING else executed
@@ -331,4 +349,4 @@ def _transaction(seen: _Seen) -> tuple[float | None, float | None]:
 
 def _told(seen: _Seen) -> tuple[object, ...]:
     """What a node must be told of when it is another."""
-    return (*seen[:5], *_transaction(seen))
+    return (*seen[:6], *_transaction(seen))

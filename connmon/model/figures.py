@@ -66,7 +66,7 @@ def still(
     wanted = {each.pool for each in waiters}
     out: dict[int, list[float]] = {}
     for each in connections if wanted else ():
-        if each.state == OUT and each.pool in wanted:
+        if each.takes_place and each.pool in wanted:
             out.setdefault(each.pool, []).append(each.since + offset)
     bounds = {id: places(pools[id].facts) for id in out if id in pools}
     return {
@@ -91,7 +91,7 @@ def of_process(
     lost = False
     for each in connections:
         if each.state == OUT:
-            out[each.pool] = out.get(each.pool, 0) + 1
+            out[each.pool] = out.get(each.pool, 0) + (not each.disposed)
             if since is None or each.since < since:
                 since = each.since
         if each.quiet is not None and (quiet is None or each.quiet < quiet):

@@ -23,7 +23,6 @@ from connmon.model.holding import (
 )
 from connmon.model.presence import Presence
 from connmon.model.records import (
-    OUT,
     Counters,
     PoolFacts,
     PoolRecord,
@@ -193,7 +192,7 @@ class Pool(Presence):
                 each.tag,
             )
             for each in list(self.open)
-            if each.state == OUT
+            if each.takes_place
         ]
         line = list(self.waiting)
         holders, waiters = longest_held(held), longest_waiting(line)
@@ -297,7 +296,7 @@ class Pool(Presence):
         waiters = list(self.waiting)
         if not waiters:
             return []
-        owners = {each.owner for each in list(self.open) if each.state == OUT}
+        owners = {each.owner for each in list(self.open) if each.takes_place}
         listed = longest_waiting(waiters)
         return [
             WaiterRecord(

@@ -269,7 +269,11 @@ class Process:
             or record.transaction is not None
             or bool(record.leak)
         )
-        if before is None or before.pool != record.pool:
+        if (
+            before is None
+            or before.pool != record.pool
+            or before.is_apart is not record.is_apart
+        ):
             self._claims = None
         self.connections[record.id] = record
 

@@ -86,7 +86,9 @@ class ConnectionRecord(NamedTuple):
     as the driver tells. ``transaction`` is since when it has been in a transaction, and
     ``quiet`` since when nothing was executed in that; ``None`` if it is in none, or one
     is executing now, or neither is known. ``leak`` says why nobody can return it any
-    more, in a few words, and is empty as long as somebody may.
+    more, in a few words, and is empty as long as somebody may. ``disposed`` says that
+    its pool was disposed of while it was out: it takes no place of the pool that is
+    there now, and is closed when it comes back.
     """
 
     id: int
@@ -103,6 +105,17 @@ class ConnectionRecord(NamedTuple):
     transaction: float | None = None
     quiet: float | None = None
     leak: str = ""
+    disposed: bool = False
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether it takes one of the places that its pool has for checkouts."""
+        return self.state == OUT and not self.disposed
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is open besides those that its pool may have."""
+        return self.state == DETACHED or self.disposed
 
 
 class WaiterRecord(NamedTuple):

@@ -44,7 +44,8 @@ class Claim(NamedTuple):
     """What some processes may ask of one server, and what they have of it.
 
     ``capacity`` is the most connections that their pools with a bound may open, and
-    ``unbounded`` how many of the ``pools`` have none. ``connections`` are open now.
+    ``unbounded`` how many of the ``pools`` have none. ``connections`` are open now,
+    and ``apart`` those of them that take no place of a pool, so may be open besides.
     ``limit`` is the least limit that any of them has read from the server, ``None`` if
     none has. How many are out changes too often to be a part of it.
     """
@@ -54,7 +55,13 @@ class Claim(NamedTuple):
     capacity: int = 0
     unbounded: int = 0
     connections: int = 0
+    apart: int = 0
     limit: int | None = None
+
+    @property
+    def worst_case(self) -> int:
+        """The most connections that may be open, not counting pools without bound."""
+        return min(self.capacity + self.apart, MOST)
 
     def plus(self, other: Claim) -> Claim:
         """The sum, with the lesser limit."""
@@ -64,6 +71,7 @@ class Claim(NamedTuple):
             min(self.capacity + other.capacity, MOST),
             self.unbounded + other.unbounded,
             self.connections + other.connections,
+            self.apart + other.apart,
             _less(self.limit, other.limit),
         )
 
@@ -124,11 +132,12 @@ def of_process(
         counts = dict.fromkeys(pools, len(connections))
     else:
         counts = Counter(each.pool for each in connections)
+    apart = Counter(each.pool for each in connections if each.is_apart)
     claims: dict[Server, Claim] = {}
     for id, pool in pools.items():
         server = server_of(pool.facts, hostname)
         if server is not None:
-            claim = _of_pool(pool.facts, counts.get(id, 0))
+            claim = _of_pool(pool.facts, counts.get(id, 0), apart[id])
             known = claims.get(server)
             claims[server] = (
                 claim if known is None else known.plus(claim)._replace(processes=1)
@@ -166,9 +175,9 @@ def out_of(
     return counts
 
 
-def _of_pool(facts: PoolFacts, connections: int) -> Claim:
+def _of_pool(facts: PoolFacts, connections: int, apart: int) -> Claim:
     bound = most_open(facts)
-    return Claim(1, 1, bound or 0, int(bound is None), connections, facts.limit)
+    return Claim(1, 1, bound or 0, int(bound is None), connections, apart, facts.limit)
 
 
 def _parted(place: str) -> tuple[str, str]:

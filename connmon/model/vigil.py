@@ -134,7 +134,7 @@ class Vigil:
         firsts: dict[Owner, tuple[Connection, int]] = {}
         for each in list(pool.open):
             use, owner = each.uses, each.owner
-            if each.state != OUT or owner is None:
+            if not each.takes_place or owner is None:
                 continue
             first, its_use = firsts.setdefault(owner, (each, use))
             are_both = first.uses == its_use and first.state == OUT

@@ -16,6 +16,8 @@ from connmon.views.schema import CHECKOUTS, CONNECTIONS, VIEWS
 from connmon.views.table import Scope, Table
 
 STATES = {IDLE: "idle", OUT: "out", DETACHED: "detached"}
+DISPOSED = "disposed"
+"""What is out of a pool that was disposed of since."""
 
 
 class Connections:
@@ -144,6 +146,11 @@ def _what(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]
 
         return value
 
+    def state(entry: int) -> str:
+        record = records[entry]
+        is_apart = record.disposed and record.state == OUT
+        return DISPOSED if is_apart else STATES[record.state]
+
     def txn_seconds(entry: int) -> float | None:
         since = records[entry].transaction
         return None if since is None else seconds(since + offsets[entry])
@@ -153,7 +160,7 @@ def _what(moment: Moment, found: Connections) -> dict[str, Callable[[Any], Any]]
         return None if since is None else seconds(since + offsets[entry])
 
     return {
-        "state": lambda e: STATES[records[e].state],
+        "state": state,
         "out_seconds": in_state(OUT),
         "txn_seconds": txn_seconds,
         "txn_idle_seconds": txn_idle_seconds,

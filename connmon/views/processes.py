@@ -39,6 +39,7 @@ class PoolEntry(NamedTuple):
 class Load(NamedTuple):
     """What is open and out of one pool, and who waits for it.
 
+    ``taken`` of its places are, by all that is ``out`` but what outlived a pool before.
     ``oldest``, ``patient``, since when the longest of these wait, ``quiet``, since when
     nothing was executed in a transaction, and ``transaction``, when the oldest open one
     began, are by the node's clock.
@@ -46,6 +47,7 @@ class Load(NamedTuple):
 
     connections: int = 0
     out: int = 0
+    taken: int = 0
     oldest: float | None = None
     waiting: int = 0
     patient: float | None = None
@@ -183,7 +185,7 @@ class _Pools:
     def used(self, entry: PoolEntry) -> float | None:
         """How full it is."""
         bound = places(entry.record.facts)
-        return self.load(entry).out / bound if bound else None
+        return self.load(entry).taken / bound if bound else None
 
     def signs(self, entry: PoolEntry) -> Signs | None:
         """What there is to judge of it, unless its process is well."""
@@ -233,6 +235,7 @@ def _loads(process: Process) -> dict[int, Load]:
     """The load of each pool that has connections, or somebody who waits for one."""
     opened: dict[int, int] = {}
     out: dict[int, list[float]] = {}
+    taken: dict[int, int] = {}
     quiet: dict[int, list[float]] = {}
     begun: dict[int, list[float]] = {}
     offset = process.offset
@@ -240,6 +243,7 @@ def _loads(process: Process) -> dict[int, Load]:
         opened[each.pool] = opened.get(each.pool, 0) + 1
         if each.state == OUT:
             out.setdefault(each.pool, []).append(each.since)
+            taken[each.pool] = taken.get(each.pool, 0) + each.takes_place
         if each.quiet is not None:
             quiet.setdefault(each.pool, []).append(each.quiet)
         if each.transaction is not None:
@@ -250,6 +254,7 @@ def _loads(process: Process) -> dict[int, Load]:
         loads[id] = Load(
             count,
             len(since),
+            taken.get(id, 0),
             min(since) + offset if since else None,
             quiet=min(quiet[id]) + offset if id in quiet else None,
             transaction=min(begun[id]) + offset if id in begun else None,

@@ -358,7 +358,7 @@ _CONNECTION_FIELDS = (
     Field("connection", _COUNT, "#", "number of the connection within its process"),
     Field("server_session", _COUNT, "SESSION", "the server's id of the session"),
     Field("address", _TEXT, "ADDRESS", "where the server sees it come from"),
-    Field("state", _TEXT, "STATE", "idle, out or detached"),
+    Field("state", _TEXT, "STATE", "idle, out, disposed or detached"),
     Field("out_seconds", _SECONDS, "OUT FOR", "since it was checked out"),
     _OWN_TXN,
     _TXN_IDLE,

@@ -50,7 +50,7 @@ def alert_of(entry: Entry) -> str:
     if limit is not None and claim.connections >= FULL * limit:
         return CRIT
     near = limit is not None and (
-        claim.connections >= NEAR * limit or claim.capacity > limit
+        claim.connections >= NEAR * limit or claim.worst_case > limit
     )
     return WARN if near or claim.unbounded else OK
 
@@ -61,8 +61,8 @@ def reason_of(entry: Entry) -> str:
     said = []
     if limit is not None and claim.connections >= NEAR * limit:
         said.append(f"{claim.connections} of {limit} connections open")
-    if limit is not None and claim.capacity > limit:
-        said.append(f"worst case {claim.capacity} of {limit}")
+    if limit is not None and claim.worst_case > limit:
+        said.append(f"worst case {claim.worst_case} of {limit}")
     if claim.unbounded:
         pools = "pool" if claim.unbounded == 1 else "pools"
         said.append(f"{claim.unbounded} {pools} without a bound")
@@ -189,7 +189,7 @@ def _claimed() -> dict[str, Callable[[Any], Any]]:
     return {
         "server": lambda e: e.server.name,
         "nproc": lambda e: e.claim.processes,
-        "worst_case": lambda e: e.claim.capacity,
+        "worst_case": lambda e: e.claim.worst_case,
         "unbounded": lambda e: e.claim.unbounded,
         "conn": lambda e: e.claim.connections,
     }
@@ -201,7 +201,7 @@ def _alone(share: Share) -> Entry:
 
 
 def _part(claim: Claim, whole: Claim) -> float | None:
-    return claim.capacity / whole.capacity if whole.capacity else None
+    return claim.worst_case / whole.worst_case if whole.worst_case else None
 
 
 def _weight(entry: Entry) -> tuple[float, ...]:
@@ -209,5 +209,5 @@ def _weight(entry: Entry) -> tuple[float, ...]:
     return (
         alert_of(entry) == CRIT,
         entry.claim.connections / limit,
-        entry.claim.capacity / limit,
+        entry.claim.worst_case / limit,
     )

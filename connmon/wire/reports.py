@@ -17,7 +17,8 @@
     holds, creations, waits
                 [[count in each bucket of connmon.model.histogram ...], seconds]
     connection  [id, pool id, state, since, opened, uses, owner, site,
-                 session | nil, address, tag, transaction | nil, quiet | nil, leak]
+                 session | nil, address, tag, transaction | nil, quiet | nil, leak,
+                 disposed]
     waiter      [pool id, since, owner, site, holds, tag]
     incident    [number, pool id, at, timeouts, facts, victim, held, [holder ...],
                  waiting, [in line ...]]
@@ -124,7 +125,7 @@ def decode_report(payload: bytes) -> Report:
 #: What is not said by processes that know less, from the first such field on.
 _UNSAID_OF_REPORT = (None, 0, (), (), (), (), False)
 _UNSAID_OF_POOL = (Histogram(), ())
-_UNSAID_OF_CONNECTION = ("", None, "", "", None, None, "")
+_UNSAID_OF_CONNECTION = ("", None, "", "", None, None, "", False)
 _UNSAID_OF_COUNTERS = (0, 0, 0)
 
 
@@ -183,7 +184,7 @@ def _connection(value: Any) -> ConnectionRecord:
     state = count(fields[2])
     if state not in STATES:
         raise ProtocolError(f"a connection in state {state}")
-    site, session, address, tag, transaction, quiet, leak = _with(
+    site, session, address, tag, transaction, quiet, leak, disposed = _with(
         fields[7:], _UNSAID_OF_CONNECTION
     )
     return ConnectionRecord(
@@ -201,6 +202,7 @@ def _connection(value: Any) -> ConnectionRecord:
         optional_number(transaction),
         optional_number(quiet),
         text(leak, NAME_LIMIT),
+        flag(disposed),
     )
 
 

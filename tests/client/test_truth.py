@@ -169,6 +169,8 @@ class PoolHistory(RuleBasedStateMachine):
         self.held: list[Held] = []
         self.records: list[ref[Any]] = []
         self.disposed: WeakSet[Any] = WeakSet()
+        #: The pools that one engine disposed of and others go on using.
+        self.parted: set[int] = set()
         #: What the application's next listeners raise.
         self.upsets: dict[str, list[Exception]] = {"connect": [], "checkout": []}
         self.failures = HERE.failures
@@ -290,6 +292,8 @@ class PoolHistory(RuleBasedStateMachine):
         engine = self.engine(which)
         self.disposed.add(engine.pool)
         self.truth.disposed(engine.pool)
+        if len(self.numbers[self.number_of(engine)]) > 1:
+            self.parted.add(self.number_of(engine))
         engine.dispose(close=close)
 
     # Checkouts.
@@ -514,11 +518,22 @@ class PoolHistory(RuleBasedStateMachine):
             mine = [life for life in self.truth.lives.values() if life.home() is pool]
             out = [life for life in mine if life.state == OUT]
             assert pool.checkedout() == len(out), (pool.status(), len(out))
+            self.places_agree(engine)
             queue: Any = pool._pool
             full = [each for each in queue.queue if each.dbapi_connection is not None]
             idle = [life for life in mine if life.state not in {OUT, DETACHED}]
             assert len(full) == len(idle), (pool.status(), len(idle))
             assert pool.checkedin() >= len(idle)
+
+    def places_agree(self, engine: Any) -> None:
+        """As many of a pool's places are taken as it says, whatever came before it."""
+        number = self.number_of(engine)
+        if number in self.parted:
+            return
+        told = self.comparison.reader.connections.values()
+        id = self.comparison.ids[number]
+        taken = sum(each.takes_place for each in told if each.pool == id)
+        assert engine.pool.checkedout() == taken, (engine.pool.status(), taken)
 
 
 class HistoryTests(TruthCase):

@@ -206,6 +206,46 @@ class ThreadTests(WaitsCase):
             held.close()
         self.assertEqual(0, self.totals()[0])
 
+    def test_what_outlived_the_pool_before(self) -> None:
+        """It is out, but takes no place, and nobody waits for it."""
+        engine = self.engine(pool_timeout=0)
+        old = engine.connect()
+        engine.dispose()
+        (told,) = self.read().connections
+        self.assertTrue(told.disposed)
+        new = engine.connect()
+        self.assertRaises(exc.TimeoutError, engine.connect)
+        report = self.read()
+        (incident,) = report.incidents
+        self.assertEqual(1, incident.held)
+        known = {each.id: each for each in report.connections}
+        self.assertEqual([False], [each.disposed for each in known.values()])
+        self.assertEqual([*known], [each.connection for each in incident.holders])
+        old.close()
+        new.close()
+
+    def test_what_its_owner_has_of_the_pool_before(self) -> None:
+        """To wait with such a one out is not to wait for oneself."""
+        engine = self.engine()
+        held: list[Any] = []
+
+        def takes() -> None:
+            held.append(engine.connect())
+            engine.dispose()
+            taken.set()
+            self.assertTrue(full.wait(WITHIN))
+            use(engine)
+
+        taken, full = threading.Event(), threading.Event()
+        with self.working("both", takes):
+            self.assertTrue(taken.wait(WITHIN))
+            new = engine.connect()
+            full.set()
+            (waiter,) = self.await_waiting(1).waiters
+            new.close()
+        self.assertEqual(("both", False), (waiter.owner, waiter.holds))
+        held.pop().close()
+
     def test_a_copy_with_other_options(self) -> None:
         """It has the same pool, and so the same line."""
         engine = self.engine()

@@ -107,6 +107,7 @@ class Node:
         *,
         out: int = 0,
         states: dict[int, list[int]] | None = None,
+        opened: tuple[ConnectionRecord, ...] = (),
         pools: tuple[PoolRecord, ...] = (a_pool(),),
         began: float | None = None,
         incidents: tuple[Incident, ...] = (),
@@ -124,7 +125,7 @@ class Node:
             counters=counters,
             maxima=Maxima(),
             pools=pools,
-            connections=connections(states or {1: [OUT] * out}),
+            connections=opened or connections(states or {1: [OUT] * out}),
             began=began,
             incidents=incidents,
             notices=notices,
@@ -575,6 +576,15 @@ class PoolTests(SynchronousTestCase):
         self.node.report(who(), states={1: [OUT] * 14 + others})
         self.assertEqual([], self.news())
         self.node.report(who(), states={1: [OUT] * 15 + others})
+        self.assertIn("15 of 15", self.news()[0])
+
+    def test_what_outlived_a_pool_takes_no_place(self) -> None:
+        """As many may be out of the pool that came after."""
+        out = connections({1: [OUT] * 16})
+        old = tuple(each._replace(disposed=True) for each in out[:2])
+        self.node.report(who(), opened=(*old, *out[2:]))
+        self.assertEqual([], self.news())
+        self.node.report(who(), opened=(*old[:1], *out[1:]))
         self.assertIn("15 of 15", self.news()[0])
 
     def test_it_is_told_again_only_once_it_has_recovered(self) -> None:

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.model.board import Board
 from connmon.model.histogram import Histogram
 from connmon.model.records import (
+    DETACHED,
     IDLE,
     MOST,
     OUT,
@@ -43,8 +44,14 @@ def pool(id: int, of: PoolFacts) -> PoolRecord:
     return PoolRecord(id, of, Counters(), Maxima(), Histogram(), Histogram())
 
 
+DISPOSED = -1
+"""Out of a pool that was disposed of."""
+
+
 def connection(id: int, of: int, state: int = OUT) -> ConnectionRecord:
     """A connection of a pool."""
+    if state == DISPOSED:
+        return connection(id, of)._replace(disposed=True)
     return ConnectionRecord(id, of, state, 0.0, 0.0, 1, "")
 
 
@@ -120,7 +127,19 @@ class ClaimTests(SynchronousTestCase):
             {1: pool(1, facts("mysql://db/x")._replace(limit=151))},
             [connection(1, 1), connection(2, 1, IDLE)],
         )
-        self.assertEqual({Server("db:3306"): Claim(1, 1, 15, 0, 2, 151)}, claims)
+        self.assertEqual({Server("db:3306"): Claim(1, 1, 15, 0, 2, limit=151)}, claims)
+
+    def test_what_takes_no_place(self) -> None:
+        """What outlived its pool, or was detached, may be open besides the pool's."""
+        connections = [
+            connection(1, 1),
+            connection(2, 1, DISPOSED),
+            connection(3, 1, DETACHED),
+        ]
+        claims = of_process("h", {1: pool(1, facts("mysql://db/x"))}, connections)
+        (claim,) = claims.values()
+        self.assertEqual(Claim(1, 1, 15, 0, 3, 2), claim)
+        self.assertEqual(17, claim.worst_case)
 
     def test_several_pools(self) -> None:
         """Those of one server are one claim; files are none."""
@@ -162,10 +181,10 @@ class ClaimTests(SynchronousTestCase):
 
     def test_several_processes(self) -> None:
         """They add up; the least limit that was read counts."""
-        one: Claims = {Server("a"): Claim(1, 1, 15, 0, 2, 200)}
-        two: Claims = {Server("a"): Claim(1, 2, 7, 1, 3, 100), Server("b"): Claim(1)}
+        one: Claims = {Server("a"): Claim(1, 1, 15, 0, 2, 1, 200)}
+        two: Claims = {Server("a"): Claim(1, 2, 7, 1, 3, 1, 100), Server("b"): Claim(1)}
         self.assertEqual(
-            {Server("a"): Claim(2, 3, 22, 1, 5, 100), Server("b"): Claim(1)},
+            {Server("a"): Claim(2, 3, 22, 1, 5, 2, 100), Server("b"): Claim(1)},
             of_several([one, two]),
         )
         self.assertEqual({}, of_several([]))
@@ -183,7 +202,10 @@ SAID = st.tuples(
     st.integers(0, 4),
     st.sampled_from(("whole", "delta", "gone")),
     st.dictionaries(st.integers(1, 2), NAMES, min_size=1),
-    st.lists(st.tuples(st.integers(1, 2), st.sampled_from((IDLE, OUT))), max_size=3),
+    st.lists(
+        st.tuples(st.integers(1, 2), st.sampled_from((IDLE, OUT, DETACHED, DISPOSED))),
+        max_size=3,
+    ),
     st.sampled_from((None, None, None, 100, 200)),
     st.lists(st.integers(0, 3), max_size=1),
     st.booleans(),

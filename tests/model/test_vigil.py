@@ -152,6 +152,13 @@ class VigilTests(SynchronousTestCase):
         self.assertEqual([(NESTED, 2, 62.0)], self.looks(62.4, 63.0))
         self.assertEqual(0, self.pool.leaks)
 
+    def test_two_of_two_pools(self) -> None:
+        """What outlived the pool before is no part of this one."""
+        self.pool.facts = BOUNDED
+        self.out("me").outlives_pool()
+        self.out("me", 1.0)
+        self.assertEqual([], self.looks(2.0))
+
     def test_two_that_nobody_waits_for(self) -> None:
         """Where there is no bound, or nobody knows who took them, nothing is told."""
         self.out("me")

@@ -40,7 +40,7 @@ from connmon.views.alert import (
 )
 from connmon.views.fleet import Fleet
 from connmon.views.query import Query
-from connmon.views.schema import HOSTS, POOLS, PROCESSES, PROGRAMS
+from connmon.views.schema import CHECKOUTS, HOSTS, POOLS, PROCESSES, PROGRAMS
 from tests.views.boards import BOUNDED, CLOCK, NOW, connection, pool, told
 
 WHO = Identity("p1", "h", "api", 7)
@@ -112,6 +112,22 @@ class StatesTests(SynchronousTestCase):
         moved = connection(3, OUT, 1.0)
         self.tell(connections=(moved,), closed=(0,), waiting=1, waiters=(WAITER,))
         self.assertEqual((BUSY, CRIT, "1 waiting, pool full"), self.seen())
+
+    def test_what_outlived_the_pool_before(self) -> None:
+        """It fills no pool, and keeps nobody waiting; the views tell it apart."""
+        old = FULL[0]._replace(disposed=True)
+        self.tell(connections=(old, *FULL[1:]))
+        self.assertEqual((WELL, OK, ""), self.seen())
+        frame = self.fleet.answer(Query(POOLS, fields=("ckout", "pool_used")), NOW)
+        self.assertEqual((3, 2 / 3), tuple(frame.rows[0][-2:]))
+        read = ("ckout", "pool_worst", "oldest_seconds")
+        frame = self.fleet.answer(Query(PROGRAMS, fields=read), NOW)
+        self.assertEqual((3, 2 / 3, 11.0), tuple(frame.rows[0][-3:]))
+        states = self.fleet.answer(Query(CHECKOUTS, fields=("state",)), NOW).rows
+        self.assertEqual({"out", "disposed"}, {row[-1] for row in states})
+        gone = NOW + STILL_SECONDS + 1.0
+        self.tell(gone, connections=(old,), waiting=1, waiters=(WAITER,))
+        self.assertNotEqual(STUCK, self.seen(gone)[0])
 
     def test_stuck(self) -> None:
         """Nobody returns anything while somebody waits: by itself, as time passes."""

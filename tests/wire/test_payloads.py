@@ -399,7 +399,7 @@ class CodecTests(SynchronousTestCase):
         report = Report(0, None, 0.0, 0.0, *none[:2], (pool,), (idle, held))
         fields = msgpack.unpackb(encode_report(report))
         self.assertEqual([6], [len(each) for each in fields[7]])
-        self.assertEqual([7, 14], [len(each) for each in fields[8]])
+        self.assertEqual([7, 15], [len(each) for each in fields[8]])
         self.assertEqual(report, decode_report(encode_report(report)))
 
     def test_a_report_of_twenty_connections_is_small(self) -> None:
