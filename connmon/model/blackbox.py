@@ -1,4 +1,4 @@
-"""What was so when pools timed out, kept for whoever asks later."""
+"""What was so when checkouts timed out, kept for whoever asks later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from connmon.model.records import Identity, Incident
 
-MOST = 200
+MOST = 500
 """How many incidents a node keeps; past it the oldest go first."""
 
 
@@ -47,6 +47,13 @@ class BlackBox:
             del kept[oldest]
         kept[key] = Kept(identity, at, incident)
         return True
+
+    def by_process(self) -> dict[str, list[Incident]]:
+        """Those of each process, by its token, in no order."""
+        found: dict[str, list[Incident]] = {}
+        for (process, _), each in self._kept.items():
+            found.setdefault(process, []).append(each.incident)
+        return found
 
     def newest(self) -> list[Kept]:
         """All that are kept, the newest first."""

@@ -19,17 +19,17 @@ Owner = object
 SHARING = 500
 """Of how many sites a pool knows that others return what is taken there."""
 
-KEPT = 20
+KEPT = 100
 """How many incidents a process keeps while it cannot tell of them."""
+
+EACH_SECOND = 100
+"""How many incidents of a pool there are in a second: other timeouts only count."""
 
 REPEATED = 5
 """How many of a process's last incidents are told again with all it has."""
 
 LISTED = 100
 """How many holders, and how many waiters, are told of at most."""
-
-APART_SECONDS = 1.0
-"""The time between two incidents of a pool: other timeouts only count."""
 
 SHORTEST_WAIT = 0.001
 """Seconds up to which nobody is said to have waited."""
@@ -91,7 +91,7 @@ class Instant(NamedTuple):
             tuple(
                 Holder(
                     each.id,
-                    max(self.at - each.since, 0.0),
+                    each.since,
                     self.names[each.owner],
                     site_name(each.site),
                     each.session,
@@ -106,7 +106,7 @@ class Instant(NamedTuple):
 
     def _in_line(self, waiter: Waiter, site_name: Callable[[Any], str]) -> InLine:
         return InLine(
-            max(self.at - waiter.since, 0.0),
+            waiter.since,
             self.names[waiter.owner],
             site_name(waiter.site),
             waiter.owner in self.owners,

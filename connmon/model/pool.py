@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from connmon.model.closings import Closings
 from connmon.model.histogram import BOUNDS, Durations, Histogram
 from connmon.model.holding import (
-    APART_SECONDS,
+    EACH_SECOND,
     SHARING,
     SHORTEST_WAIT,
     Held,
@@ -39,6 +39,7 @@ class Pool(Presence):
 
     __slots__ = (
         "_noted",
+        "_second",
         "_told",
         "announced",
         "closings",
@@ -126,8 +127,8 @@ class Pool(Presence):
         self.resume: Callable[[Pool], float | None] = lambda pool: None
         #: The connections that are out and followed.
         self.following: set[Connection] = set()
-        #: When the last incident was noted.
-        self._noted = float("-inf")
+        #: When a second began, and how many timeouts there were in it.
+        self._second, self._noted = -inf, 0
         # Kept by the reporting thread.
         self.uses = self.ended = 0
         self.closings = Closings()
@@ -174,10 +175,16 @@ class Pool(Presence):
     def timed_out(self, waiter: Waiter, now: float) -> None:
         """A checkout failed, after a wait that is over. The one who waited."""
         self.timeouts += 1
-        if now - self._noted >= APART_SECONDS:
-            self._noted = now
+        if self._is_noted(now):
             self.ledger.happened(self._instant(waiter, now))
         self.stir()
+
+    def _is_noted(self, now: float) -> bool:
+        """Whether a timeout is told of by itself: in a storm they only count."""
+        if now - self._second >= 1.0:
+            self._second, self._noted = now, 0
+        self._noted += 1
+        return self._noted <= EACH_SECOND
 
     def _instant(self, victim: Waiter, now: float) -> Instant:
         """Who holds and who waits, as it is now."""

@@ -310,12 +310,8 @@ class Process:
     def wither(self, standing: Standing, now: float) -> None:
         """Become a tombstone: the totals stay, what was open does not."""
         self.standing = standing
-        # Other nodes will read these off this moment and the clock of the last word.
-        later = now - self.heard
-        self.incidents = tuple(
-            each._replace(at=each.at - later) for each in self.incidents
-        )
-        self.notices = tuple(each._replace(at=each.at - later) for each in self.notices)
+        # So that what its clock was read for stays where it is by the node's.
+        self.clock += now - self.heard
         self.heard = now
         self._timeouts.clear()
         self._waits.clear()

@@ -216,10 +216,10 @@ class PoolRecord(NamedTuple):
 
 
 class Holder(NamedTuple):
-    """Who had a connection out when a pool timed out, and for how many seconds."""
+    """Who had a connection out when a pool timed out, and since when."""
 
     connection: int
-    seconds: float
+    since: float
     owner: str
     site: str = ""
     session: int | None = None
@@ -228,9 +228,9 @@ class Holder(NamedTuple):
 
 
 class InLine(NamedTuple):
-    """Who had been waiting when a pool timed out, and for how many seconds."""
+    """Who had been waiting when a pool timed out, and since when."""
 
-    seconds: float
+    since: float
     owner: str
     site: str = ""
     holds: bool = False
@@ -238,13 +238,12 @@ class InLine(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """What was so at the instant in which a pool timed out.
+    """What was so at the instant in which a checkout timed out.
 
     ``number`` counts the incidents of the process, ``at`` is a reading of its clock.
-    ``timeouts`` is how many its pool had counted by then: there is one incident a
-    second at most, so it may stand for many. ``victim`` is whose checkout failed.
-    ``held`` and ``waiting`` are how many there were besides; of more than a hundred
-    only the longest are listed, the longest first.
+    ``timeouts`` is how many its pool had counted by then, this one among them.
+    ``victim`` is whose checkout failed. ``held`` and ``waiting`` are how many there
+    were besides; of more than a hundred only the longest are listed, the longest first.
     """
 
     number: int
@@ -257,6 +256,10 @@ class Incident(NamedTuple):
     holders: tuple[Holder, ...] = ()
     waiting: int = 0
     waiters: tuple[InLine, ...] = ()
+
+    def seconds(self, since: float) -> float:
+        """For how long somebody had held or waited who began to at that reading."""
+        return max(self.at - since, 0.0)
 
 
 #: Returned by the garbage collector: nobody had a reference to it any more.

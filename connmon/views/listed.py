@@ -9,7 +9,7 @@ from typing import Any
 from connmon.model.blackbox import Kept
 from connmon.model.figures import places
 from connmon.model.journal import Remark
-from connmon.model.records import Holder, InLine
+from connmon.model.records import Holder, Incident, InLine
 from connmon.views.moment import LONGEST
 from connmon.views.roster import NodeRow
 from connmon.views.schema import EVENTS, NODES, TIMEOUTS, VIEWS, Taking
@@ -40,7 +40,7 @@ def events(remarks: Iterable[Remark]) -> Table:
 
 
 def timeouts(kept: Iterable[tuple[float, Kept]]) -> Table:
-    """A row for each instant in which a pool timed out, with how long ago it was."""
+    """A row for each checkout that timed out, with how long ago it was."""
     values: dict[str, Callable[[Any], Any]] = {
         "age_seconds": lambda e: min(e[0], LONGEST),
         "hostname": lambda e: e[1].identity.hostname,
@@ -60,12 +60,12 @@ _INCIDENT: dict[str, Callable[[Any], Any]] = {
     "held": lambda e: e.held,
     "waiting": lambda e: e.waiting,
     "timeouts": lambda e: e.timeouts,
-    "waited_seconds": lambda e: e.victim.seconds,
+    "waited_seconds": lambda e: e.seconds(e.victim.since),
     "owner": lambda e: e.victim.owner or None,
     "tag": lambda e: e.victim.tag or None,
     "site": lambda e: e.victim.site or None,
-    "holders": lambda e: tuple(map(_holder, e.holders)),
-    "waiters": lambda e: tuple(map(_waiter, e.waiters)),
+    "holders": lambda e: tuple(_holder(e, each) for each in e.holders),
+    "waiters": lambda e: tuple(_waiter(e, each) for each in e.waiters),
 }
 
 
@@ -73,11 +73,10 @@ def _of_incident(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda entry: read(entry[1].incident)
 
 
-def _holder(each: Holder) -> Taking:
-    return Taking(
-        each.site, each.owner, each.seconds, each.session, each.address, each.tag
-    )
+def _holder(incident: Incident, each: Holder) -> Taking:
+    seconds = incident.seconds(each.since)
+    return Taking(each.site, each.owner, seconds, each.session, each.address, each.tag)
 
 
-def _waiter(each: InLine) -> Taking:
-    return Taking(each.site, each.owner, each.seconds, tag=each.tag)
+def _waiter(incident: Incident, each: InLine) -> Taking:
+    return Taking(each.site, each.owner, incident.seconds(each.since), tag=each.tag)

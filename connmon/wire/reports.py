@@ -12,25 +12,19 @@
     maxima      [connections, checkouts]
     pool        [id, facts, counters, maxima, holds, creations, waits,
                  [[reason, connections closed] ...]]
-    facts       [name, kind, size | nil, max_overflow | nil, timeout | nil,
-                 recycle | nil, pre_ping, limit | nil]
     holds, creations, waits
                 [[count in each bucket of connmon.model.histogram ...], seconds]
     connection  [id, pool id, state, since, opened, uses, owner, site,
                  session | nil, address, tag, transaction | nil, quiet | nil, leak,
                  disposed]
     waiter      [pool id, since, owner, site, holds, tag]
-    incident    [number, pool id, at, timeouts, facts, victim, held, [holder ...],
-                 waiting, [in line ...]]
-    holder      [connection id, seconds, owner, site, session | nil, address, tag]
-    victim, in line
-                [seconds, owner, site, holds, tag]
     notice      [number, pool id, at, kind, connection id, seconds, owner, site,
                  session | nil, address, tag]
 
 What was added later may be missing: of a report from ``began`` on, of counters from
-``waits``, of a pool from ``waits``, of facts ``limit``, of a connection from ``site``.
-``holds`` of a pool is a histogram; of a waiter, whether it has a connection already.
+``waits``, of a pool from ``waits``, of a connection from ``site``. ``holds`` of a pool
+is a histogram; of a waiter, whether it has a connection already. Facts are specified in
+``connmon.wire.facts``, incidents in ``connmon.wire.incidents``.
 """
 
 from __future__ import annotations
@@ -43,17 +37,14 @@ from connmon.model.records import (
     STATES,
     ConnectionRecord,
     Counters,
-    Holder,
-    Incident,
-    InLine,
     Maxima,
     Notice,
-    PoolFacts,
     PoolRecord,
     Report,
     WaiterRecord,
 )
 from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
+from connmon.wire.facts import decode_facts
 from connmon.wire.fields import (
     FORMAT,
     array,
@@ -67,6 +58,7 @@ from connmon.wire.fields import (
     text,
     unpack,
 )
+from connmon.wire.incidents import decode_incidents, encode_incidents
 
 
 def encode_report(report: Report) -> bytes:
@@ -87,7 +79,7 @@ def encode_report(report: Report) -> bytes:
             report.began,
             report.waiting,
             report.waiters,
-            report.incidents,
+            encode_incidents(report.incidents),
             report.notices,
             report.engines,
             report.last,
@@ -115,7 +107,7 @@ def decode_report(payload: bytes) -> Report:
         began=optional_number(began),
         waiting=count(waiting),
         waiters=tuple(_waiter(each) for each in array(waiters)),
-        incidents=tuple(_incident(each) for each in array(incidents)),
+        incidents=decode_incidents(incidents),
         notices=tuple(_notice(each) for each in array(notices)),
         engines=tuple(_tally(each, TEXT_LIMIT) for each in array(engines)),
         last=flag(last),
@@ -145,7 +137,7 @@ def _pool(value: Any) -> PoolRecord:
     fields = array(value, 6)
     return PoolRecord(
         count(fields[0]),
-        _facts(fields[1]),
+        decode_facts(fields[1]),
         decode_counters(fields[2]),
         _maxima(fields[3]),
         _histogram(fields[4]),
@@ -154,20 +146,6 @@ def _pool(value: Any) -> PoolRecord:
         tuple(_tally(each, NAME_LIMIT) for each in array(fields[7]))
         if len(fields) > 7
         else (),
-    )
-
-
-def _facts(value: Any) -> PoolFacts:
-    fields = array(value, 7)
-    return PoolFacts(
-        text(fields[0], TEXT_LIMIT),
-        text(fields[1], NAME_LIMIT),
-        optional_count(fields[2]),
-        optional_count(fields[3]),
-        optional_number(fields[4]),
-        optional_number(fields[5]),
-        flag(fields[6]),
-        optional_count(fields[7]) if len(fields) > 7 else None,
     )
 
 
@@ -215,46 +193,6 @@ def _waiter(value: Any) -> WaiterRecord:
         text(fields[3], TEXT_LIMIT),
         flag(fields[4]),
         text(fields[5], NAME_LIMIT),
-    )
-
-
-def _incident(value: Any) -> Incident:
-    fields = array(value, 10)
-    return Incident(
-        count(fields[0]),
-        count(fields[1]),
-        number(fields[2]),
-        count(fields[3]),
-        _facts(fields[4]),
-        _in_line(fields[5]),
-        count(fields[6]),
-        tuple(_holder(each) for each in array(fields[7])),
-        count(fields[8]),
-        tuple(_in_line(each) for each in array(fields[9])),
-    )
-
-
-def _holder(value: Any) -> Holder:
-    fields = array(value, 7)
-    return Holder(
-        count(fields[0]),
-        duration(fields[1]),
-        text(fields[2], NAME_LIMIT),
-        text(fields[3], TEXT_LIMIT),
-        optional_count(fields[4]),
-        text(fields[5], NAME_LIMIT),
-        text(fields[6], NAME_LIMIT),
-    )
-
-
-def _in_line(value: Any) -> InLine:
-    fields = array(value, 5)
-    return InLine(
-        duration(fields[0]),
-        text(fields[1], NAME_LIMIT),
-        text(fields[2], TEXT_LIMIT),
-        flag(fields[3]),
-        text(fields[4], NAME_LIMIT),
     )
 
 

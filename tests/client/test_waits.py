@@ -27,6 +27,7 @@ from connmon.client.owner import owner_name
 from connmon.client.sites import described
 from connmon.client.tags import tag
 from connmon.model.histogram import Histogram
+from connmon.model.holding import EACH_SECOND
 from connmon.model.ledger import Ledger
 from connmon.model.records import Report
 
@@ -321,7 +322,7 @@ class ThreadTests(WaitsCase):
         (incident,) = report.incidents
         self.assertEqual((1, 1, 1), (incident.number, incident.held, incident.timeouts))
         self.assertEqual("late", incident.victim.owner)
-        self.assertGreaterEqual(incident.victim.seconds, 0.002)
+        self.assertGreaterEqual(incident.seconds(incident.victim.since), 0.002)
         (holder,) = incident.holders
         self.assertEqual("MainThread", holder.owner)
         self.assertRegex(holder.site, r"test_waits\.py:\d+ .*test_a_timeout$")
@@ -408,19 +409,43 @@ class ThreadTests(WaitsCase):
         waits: Histogram = pool.waits
         return waits
 
+    def test_several_at_once(self) -> None:
+        """Each is told by itself, with who held and who still waited then."""
+        engine = self.engine(pool_timeout=0.3)
+        held = engine.connect()
+        failed: list[Any] = []
+        with ExitStack() as working:
+            for number in range(4):
+                work = self.working(f"w{number}", engine.connect)
+                failed.append(working.enter_context(work))
+        self.assertEqual([exc.TimeoutError] * 4, [type(each) for (each,) in failed])
+        told = self.read().incidents
+        self.assertEqual([1, 2, 3, 4], [each.timeouts for each in told])
+        victims = [each.victim.owner for each in told]
+        self.assertEqual(["w0", "w1", "w2", "w3"], sorted(victims))
+        for number, each in enumerate(told):
+            self.assertEqual(1, each.held)
+            self.assertEqual(told[0].holders, each.holders)
+            self.assertEqual(each.waiting, len(each.waiters))
+            later = {one.owner for one in each.waiters}
+            self.assertLessEqual(later, set(victims[number + 1 :]))
+            self.assertGreaterEqual(each.seconds(each.victim.since), 0.3)
+        held.close()
+
     def test_a_storm_of_timeouts(self) -> None:
-        """Each counts, but only one a second is kept with who held what."""
+        """Each counts, but only so many a second are kept with who held what."""
         now = [100.0]
         self.patch(listeners, "monotonic", lambda: now[0])
         engine = self.engine(pool_timeout=0)
         held = engine.connect()
         for _ in range(3):
-            for _ in range(100):
+            for _ in range(EACH_SECOND + 50):
                 self.assertRaises(exc.TimeoutError, engine.connect)
             now[0] += 1.0
-        told = self.read().incidents
-        self.assertEqual([1, 101, 201], [each.timeouts for each in told])
-        self.assertEqual((0, 0, 300), self.totals())
+            told = [each.timeouts for each in self.read().incidents]
+            first = self.totals()[2] - EACH_SECOND - 50 + 1
+            self.assertEqual([*range(first, first + EACH_SECOND)], told)
+        self.assertEqual((0, 0, 3 * (EACH_SECOND + 50)), self.totals())
         held.close()
 
     def test_another_pools_timeout_is_not_ours(self) -> None:

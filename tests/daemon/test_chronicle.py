@@ -72,12 +72,12 @@ def incident() -> Incident:
         100.0,
         1,
         POOL,
-        InLine(30.0, "MainThread", site),
+        InLine(70.0, "MainThread", site),
         15,
         (
-            Holder(1, 40.0, "worker", site),
-            Holder(2, 30.0, "worker"),
-            Holder(3, 20.0, "worker", site),
+            Holder(1, 60.0, "worker", site),
+            Holder(2, 70.0, "worker"),
+            Holder(3, 80.0, "worker", site),
         ),
         3,
     )

@@ -270,7 +270,8 @@ class LedgerTests(SynchronousTestCase):
         (incident,) = self.ledger.collect(1, 1000.0, 0.0).incidents
         self.assertEqual(LISTED + 50, incident.held)
         self.assertEqual(LISTED, len(incident.holders))
-        self.assertEqual((999.0, "t1"), incident.holders[0][1:3])
+        self.assertEqual((1.0, "t1"), incident.holders[0][1:3])
+        self.assertEqual(999.0, incident.seconds(incident.holders[0].since))
         self.assertEqual(InLine(500.0, "me", "a.py:1 f", False, "job"), incident.victim)
 
     def test_incidents_that_nobody_hears_of(self) -> None:
@@ -388,7 +389,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.line: list[tuple[Pool, Waiter]] = []
         self.waiting = 0
         self.waits = self.timeouts = self.happened = self.known = 0
-        self.last = [-1.0, -1.0]
 
     def wake(self) -> bool:
         """There is something to report."""
@@ -474,9 +474,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.waits += long
         if in_vain:
             self.timeouts += 1
-            which = self.pools.index(pool)
-            self.happened += self.now - self.last[which] >= 1.0
-            self.last[which] = max(self.now, self.last[which])
+            self.happened += 1
             pool.timed_out(waiter, self.now)
 
     @rule()

@@ -68,8 +68,8 @@ def report(*pools: PoolRecord, up: float = 120.0) -> Report:
 
 def incident(holds: bool = False, held: int = 15, waiting: int = 2) -> Incident:
     """A pool timed out."""
-    victim = InLine(30.0, "worker-1", SITE, holds)
-    holders = (Holder(1, 40.0, "worker-2"),)
+    victim = InLine(CLOCK - 40.0, "worker-1", SITE, holds)
+    holders = (Holder(1, CLOCK - 50.0, "worker-2"),)
     return Incident(1, 1, CLOCK - 10.0, 1, FACTS, victim, held, holders, waiting, ())
 
 
@@ -128,6 +128,16 @@ class RuleTests(SynchronousTestCase):
             ),
             said,
         )
+
+    def test_too_small_for_a_crowd(self) -> None:
+        """Of many that time out in a row the first knows best how many there were."""
+        short = record(counters=SETTLED._replace(timeouts=30), peak=15)
+        crowd = tuple(
+            incident(waiting=29 - number)._replace(number=number + 1)
+            for number in range(30)
+        )
+        said = self.one("pool-too-small", replace(report(short), incidents=crowd))
+        self.assertIn("45 were wanted at once", said.finding)
 
     def test_too_small_by_waits(self) -> None:
         """Waits alone are enough if they are many; those who wait now count."""

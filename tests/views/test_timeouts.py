@@ -36,14 +36,16 @@ def incident(number: int, ago: float, holders: int = 2) -> Incident:
         CLOCK - ago,
         4,
         BOUNDED,
-        InLine(30.0, "victim", SITE, False, "import"),
+        InLine(CLOCK - ago - 30.0, "victim", SITE, False, "import"),
         3,
         tuple(
-            Holder(id, 9.0, f"t{id}", SITE, 40 + id, f"10.0.0.{id}:5", "web")
+            Holder(
+                id, CLOCK - ago - 9.0, f"t{id}", SITE, 40 + id, f"10.0.0.{id}:5", "web"
+            )
             for id in range(holders)
         ),
         1,
-        (InLine(2.0, "next", "", False, "web"),),
+        (InLine(CLOCK - ago - 2.0, "next", "", False, "web"),),
     )
 
 

@@ -82,9 +82,9 @@ CONNECTIONS = st.builds(
 SPANS = st.floats(0, allow_infinity=False)
 WAITERS = st.builds(WaiterRecord, COUNTS, TIMES, NAMES, NAMES, st.booleans(), NAMES)
 HOLDERS = st.builds(
-    Holder, COUNTS, SPANS, NAMES, NAMES, st.none() | COUNTS, NAMES, NAMES
+    Holder, COUNTS, TIMES, NAMES, NAMES, st.none() | COUNTS, NAMES, NAMES
 )
-IN_LINE = st.builds(InLine, SPANS, NAMES, NAMES, st.booleans(), NAMES)
+IN_LINE = st.builds(InLine, TIMES, NAMES, NAMES, st.booleans(), NAMES)
 INCIDENTS = st.builds(
     Incident,
     COUNTS,
@@ -370,7 +370,9 @@ class CodecTests(SynchronousTestCase):
         fields[8] = [list(each) for each in connections]
         arrays = [fields, *fields[5:7], *fields[7], *fields[8], *fields[13]]
         for incident in fields[14]:
-            arrays += [incident, incident[5], *incident[7], *incident[9]]
+            parts = (*incident[4:6], *incident[7], *incident[9])
+            # A part that came before is a number.
+            arrays += [incident, *(each for each in parts if type(each) is list)]
         arrays += [*fields[15], *fields[16]]
         for each in arrays:
             each.append(more)

@@ -104,4 +104,6 @@ def seconds_of(member: Member) -> Iterator[Second]:
     for incident in member.incidents:
         for each in (incident.victim, *incident.waiters):
             if each.holds:
-                yield Second(each.seconds, each.owner, each.site, member)
+                yield Second(
+                    incident.seconds(each.since), each.owner, each.site, member
+                )

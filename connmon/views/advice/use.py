@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +13,16 @@ from connmon.model.records import ConnectionRecord, Incident, Notice, PoolRecord
 
 @dataclass(frozen=True)
 class Member:
-    """A pool of one process. ``now`` is the node's clock, as it is looked at."""
+    """A pool of one process.
+
+    ``now`` is the node's clock, as it is looked at; ``incidents`` are what was so when
+    it timed out, as far as that is kept.
+    """
 
     process: Process
     record: PoolRecord
     now: float
+    incidents: Sequence[Incident] = ()
 
     @property
     def uptime(self) -> float:
@@ -59,11 +64,6 @@ class Member:
     def waiting(self) -> int:
         """How many wait for it now, as far as they are listed."""
         return sum(each.pool == self.record.id for each in self.process.waiters)
-
-    @property
-    def incidents(self) -> list[Incident]:
-        """What was so when it timed out, as far as that is kept."""
-        return [e for e in self.process.incidents if e.pool == self.record.id]
 
     @property
     def notices(self) -> list[Notice]:
@@ -111,12 +111,22 @@ class Use:
         return sum(each.record.counters.checkouts for each in self.members)
 
 
-def uses(progname: str, processes: Iterable[Process], now: float) -> Iterator[Use]:
-    """The uses of a program, of which these are the live processes."""
+def uses(
+    progname: str,
+    processes: Iterable[Process],
+    now: float,
+    incidents: Mapping[str, Sequence[Incident]],
+) -> Iterator[Use]:
+    """The uses of a program, of which these are the live processes.
+
+    ``incidents`` are those that are kept, by the token of the process.
+    """
     groups: dict[str, list[Member]] = {}
     for process in processes:
+        known = incidents.get(process.identity.process, ())
         for record in process.pools.values():
             members = groups.setdefault(record.facts.name, [])
-            members.append(Member(process, record, now))
+            of_pool = [each for each in known if each.pool == record.id]
+            members.append(Member(process, record, now, of_pool))
     for name, members in groups.items():
         yield Use(progname, name, members)
