@@ -18,7 +18,17 @@ from connmon.console.choices import Choices
 from connmon.console.line import clipped
 from connmon.console.text import UNICODE, Glyphs, Line, Style, clean
 from connmon.views.frame import Frame, Gauge, Head, Row
-from connmon.views.schema import EVENTS, PROGRAMS, VIEWS, Kind, Taking
+from connmon.views.schema import (
+    BEYOND,
+    EVENTS,
+    PROGRAMS,
+    VIEWS,
+    WAIT_HISTOGRAM,
+    Kind,
+    Taking,
+    Tally,
+    up_to,
+)
 
 _DIGITS = {"lag_seconds": 6}
 """Decimals of what may be of microseconds; all else has three."""
@@ -181,8 +191,15 @@ def _value(value: Any, kind: Kind, name: str) -> Any:
     if kind is Kind.RECORDS:
         return [_taking(Taking(*each)) for each in value]
     if kind is Kind.TALLIES:
-        return [{"reason": reason, "count": count} for reason, count in value]
+        return [_tally(name, Tally(*each)) for each in value]
     return value
+
+
+def _tally(name: str, each: Tally) -> dict[str, object]:
+    """How many there were for a reason, or of which length, as an object."""
+    if name != WAIT_HISTOGRAM:
+        return {"reason": each.reason, "count": each.times}
+    return {"up_to_seconds": up_to(each.reason), "count": each.times}
 
 
 def _taking(each: Taking) -> dict[str, object]:
@@ -209,6 +226,9 @@ def _phrase(taking: dict[str, object]) -> str:
     """The same in words, without the names of its parts."""
     if "reason" in taking:
         return f"{taking['reason']} {taking['count']}"
+    if "up_to_seconds" in taking:
+        bound = taking["up_to_seconds"]
+        return f"{BEYOND if bound is None else f'{bound:g}'} {taking['count']}"
     said = [
         str(taking[name]) for name in ("site", "function", "thread") if taking[name]
     ]

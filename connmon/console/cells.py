@@ -14,7 +14,7 @@ from connmon.console.marks import LEVELS, Level, Mark, Values, number
 from connmon.console.text import UNICODE, Cut, Glyphs, Segment, Style
 from connmon.views import roster
 from connmon.views.alert import LONG_SECONDS, OK, USED, WELL
-from connmon.views.schema import Taking
+from connmon.views.schema import WAIT_HISTOGRAM, Taking, up_to
 from connmon.views.servers import NEAR
 
 SENTENCE_LIMIT = 1024
@@ -83,15 +83,25 @@ def records(value: object, manner: Manner) -> list[str]:
     return said
 
 
-def tallies(value: object, glyphs: Glyphs) -> list[str]:
-    """How many there were for each reason, one by one."""
+def tallies(
+    value: object, glyphs: Glyphs, called: Callable[[str], str] = str
+) -> list[str]:
+    """How many there were for each reason, one by one, as that is ``called``."""
     said = []
     for each in value if isinstance(value, (list, tuple)) else ():
         if isinstance(each, (list, tuple)) and len(each) > 1:
             count = number(each[1])
             many = figures.count(None if count is None else int(count))
-            said.append(f"{harmless(each[0], glyphs)} {many}")
+            said.append(f"{called(harmless(each[0], glyphs))} {many}")
     return said
+
+
+def _up_to(reason: str) -> str:
+    """What durations are up to, exactly: they are read side by side."""
+    seconds = up_to(reason)
+    if seconds is None:
+        return "longer"
+    return f"{seconds:g}s" if seconds >= 1.0 else f"{seconds * 1000:g}ms"
 
 
 def written(column: Column, values: Values, manner: Manner) -> str:
@@ -303,7 +313,8 @@ def _records(name: str, values: Values, manner: Manner) -> str:
 
 def _tallies(name: str, values: Values, manner: Manner) -> str:
     value = values.get(name)
-    said = sentence(", ".join(tallies(value, manner.glyphs)), manner.glyphs)
+    called = _up_to if name == WAIT_HISTOGRAM else str
+    said = sentence(", ".join(tallies(value, manner.glyphs, called)), manner.glyphs)
     return said or (figures.UNKNOWN if value is None else "0")
 
 

@@ -91,6 +91,8 @@ _SETS: dict[str, dict[str, str]] = {
         "closings": "hostname progname pid pool_name kind connects closes closings",
         "waiters": "hostname progname pid pool_name waiting oldest_wait_seconds "
         "waiters",
+        "waits": "hostname progname pid pool_name timeouts waiting wait_p99_seconds "
+        "wait_histogram",
     },
     CONNECTIONS: {
         "now": "hostname progname pid pool_name connection server_session state "
@@ -154,8 +156,9 @@ _RANKS = {
     "nproc programs txn_seconds wait_p99_seconds timeouts_per_minute",
     PROCESSES: "pid ckout | progname state waiting pool_worst oldest_seconds hostname "
     "conn txn_seconds wait_p99_seconds timeouts ckoutpersec",
-    POOLS: "pool_name ckout closings waiters | progname pid state waiting pool_used "
-    "oldest_seconds pool_size conn txn_seconds wait_p99_seconds hostname",
+    POOLS: "pool_name ckout closings waiters wait_histogram | progname pid state "
+    "waiting pool_used oldest_seconds pool_size conn txn_seconds wait_p99_seconds "
+    "hostname",
     CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
     "owner txn_idle_seconds idle_seconds age_seconds progname hostname uses pool_name",
     CHECKOUTS: "out_seconds progname | site txn_seconds owner pid hostname "

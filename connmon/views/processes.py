@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from connmon.model.figures import places
-from connmon.model.histogram import Histogram
+from connmon.model.histogram import BOUNDS, Histogram
 from connmon.model.process import Process
 from connmon.model.records import MOST, OUT, PoolRecord
 from connmon.model.trouble import WELL as NO_TROUBLE
@@ -14,7 +14,15 @@ from connmon.model.trouble import Trouble
 from connmon.views.alert import Signs
 from connmon.views.moment import Moment
 from connmon.views.programs import judged_by, totals
-from connmon.views.schema import POOLS, PROCESSES, VIEWS, Taking, Tally
+from connmon.views.schema import (
+    BEYOND,
+    POOLS,
+    PROCESSES,
+    VIEWS,
+    WAIT_HISTOGRAM,
+    Taking,
+    Tally,
+)
 from connmon.views.table import Scope, Table
 
 MOST_WAITERS = 20
@@ -117,6 +125,7 @@ def pools(moment: Moment, scope: Scope) -> Table:
         **totals(lambda e: e.record.counters),
         "closings": lambda e: _closings(e.record),
         "waiters": lambda e: _waiters(moment, e),
+        WAIT_HISTOGRAM: lambda e: _tallied(e.record.waits),
     }
     return Table(VIEWS[POOLS], entries, values)
 
@@ -307,6 +316,13 @@ def _closings(record: PoolRecord) -> tuple[Tally, ...] | None:
     if record.counters.closes and not record.closings:
         return None
     return tuple(Tally(*each) for each in record.closings)
+
+
+def _tallied(durations: Histogram) -> tuple[Tally, ...]:
+    """How many took up to how many seconds, and longer than what is told before."""
+    bounds = (*(f"{each:g}" for each in BOUNDS), BEYOND)
+    pairs = zip(bounds, durations.counts, strict=True)
+    return tuple(Tally(bound, count) for bound, count in pairs if count)
 
 
 def _engines(process: Process) -> int | None:

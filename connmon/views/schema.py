@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import isfinite
 from typing import NamedTuple
 
 PROGRAMS = "programs"
@@ -72,11 +73,31 @@ class Taking(NamedTuple):
     tag: str = ""
 
 
+WAIT_HISTOGRAM = "wait_histogram"
+"""The field of how long waits took."""
+
+BEYOND = "inf"
+"""What has no upper bound."""
+
+
 class Tally(NamedTuple):
-    """How often there was one reason for something."""
+    """How often there was one reason for something.
+
+    Of durations it is how many seconds they took at most, such as ``0.25``, and
+    ``BEYOND`` for those that took longer than is told apart.
+    """
 
     reason: str
     times: int
+
+
+def up_to(reason: str) -> float | None:
+    """The seconds that a tally of durations is up to; ``None`` if it has no bound."""
+    try:
+        seconds = float(reason)
+    except ValueError:  # from a node that says something else
+        return None
+    return seconds if isfinite(seconds) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +365,9 @@ _POOLS = View(
         Field("closings", Kind.TALLIES, "CLOSED FOR", "why connections were closed"),
         Field(
             "waiters", Kind.RECORDS, "WAITERS", "who waits for it, the longest first"
+        ),
+        Field(
+            WAIT_HISTOGRAM, Kind.TALLIES, "WAITS UP TO", "waits by how long they took"
         ),
     ),
     key=("process", "pool_id"),

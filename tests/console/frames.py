@@ -330,6 +330,7 @@ def pools() -> list[Row]:
         Taking("nova/api/orders.py:88 create", "worker-7", 12.5, tag="web"),
         Taking("", "worker-9", 0.4),
     )
+    full["wait_histogram"] = (Tally("0.0025", 31), Tally("10", 4), Tally("inf", 1))
     open_: dict[str, Any] = {
         "kind": "AsyncAdaptedQueuePool",
         "pool_size": 10,
@@ -337,7 +338,7 @@ def pools() -> list[Row]:
         "ckout": 0,
     }
     open_ |= {"pre_ping": False, "alert": "ok", "closes": 0, "closings": ()}
-    open_ |= {"waiters": ()}
+    open_ |= {"waiters": (), "wait_histogram": ()}
     open_ |= {"state": "OK"}
     main = "postgresql+psycopg2 db1.prod/nova"
     return [

@@ -89,7 +89,7 @@ SCHEMA = {
     "max_overflow,timeout_seconds,recycle_seconds,pre_ping,conn,ckout,maxconn,"
     "maxckout,stale_seconds,state,alert,reason,pool_used,waiting,oldest_wait_seconds,"
     "wait_p99_seconds,oldest_seconds,txn_seconds,hold_p50_seconds,hold_p99_seconds,"
-    f"connect_p99_seconds,timeouts,leaks,{_TOTALS},closings,waiters",
+    f"connect_p99_seconds,timeouts,leaks,{_TOTALS},closings,waiters,wait_histogram",
     CONNECTIONS: _CONNECTION,
     CHECKOUTS: _CONNECTION,
     NODES: "time,node,address,state,reason,since_seconds,heard_seconds,clients,"
@@ -255,7 +255,22 @@ class JsonTests(SynchronousTestCase):
         line, other_line = as_csv(FRAMES[POOLS], 100.0).split("\r\n")[:2]
         said = "overflow 812; pool invalidated 6; recycle 3; "
         self.assertIn(f",{said}invalidated: OperationalError 1; pre-ping 1", line)
-        self.assertTrue(other_line.endswith(","), other_line)
+        self.assertTrue(other_line.endswith(",,"), other_line)
+
+    def test_waits(self) -> None:
+        """By the seconds they took at most; without a bound that is null."""
+        row, other = self.told(FRAMES[POOLS])["pools"]
+        self.assertEqual(
+            [
+                {"up_to_seconds": 0.0025, "count": 31},
+                {"up_to_seconds": 10.0, "count": 4},
+                {"up_to_seconds": None, "count": 1},
+            ],
+            row["wait_histogram"],
+        )
+        self.assertEqual([], other["wait_histogram"])
+        line = as_csv(FRAMES[POOLS], 100.0).split("\r\n")[0]
+        self.assertTrue(line.endswith(",0.0025 31; 10 4; inf 1"), line)
 
     def test_events(self) -> None:
         """Each has the time when it happened, the same from tick to tick."""

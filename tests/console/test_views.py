@@ -243,6 +243,8 @@ class GoldenTests(SynchronousTestCase):
         self.check("pools-closings", closings, (80, 24), (160, 40))
         waiters = live(POOLS, sets={POOLS: "waiters"})
         self.check("pools-waiters", waiters, (80, 24), (160, 40))
+        waits = live(POOLS, sets={POOLS: "waits"})
+        self.check("pools-waits", waits, (80, 24), (160, 40))
 
     def test_connections(self) -> None:
         """All connections, and those of a pool."""

@@ -552,9 +552,21 @@ class PoolsTests(SynchronousTestCase):
                 invalidations=7,
                 leaks=0,
                 waiters=(),
+                wait_histogram=(),
             ),
             self.rows["p1", 1],
         )
+
+    def test_how_long_waits_took(self) -> None:
+        """By the bounds of the histogram, from the first; what has none is told."""
+        waited = Histogram((0, 31, *(0,) * (BUCKETS - 4), 4, 1), 900.0)
+        board = Board("s", "n")
+        record = pool(1, BOUNDED)._replace(waits=waited)
+        report = Report(0, None, CLOCK, 1.0, Counters(), Maxima(), (record,))
+        told(board, Identity("p", "h", "p", 1), report)
+        (row,) = shown(board, POOLS)
+        expected = (("0.0025", 31), ("300", 4), ("inf", 1))
+        self.assertEqual(expected, row["wait_histogram"])
 
     def test_those_without_a_bound(self) -> None:
         """They are never full; what they do not have is not known, nor is "never"."""
