@@ -61,12 +61,12 @@ class Window:
         """What is to be seen."""
         return "\n".join(self.emulator.rows())
 
-    def until(self, reached: Callable[[], object]) -> None:
-        """Read what is drawn until something is so."""
+    def until(self, reached: Callable[[], object], wanted: str = "") -> None:
+        """Read what is drawn until something is so; ``wanted`` is that in words."""
         deadline = time.monotonic() + WITHIN
         while not reached():
             if time.monotonic() > deadline:
-                raise NotSeen(self.text)
+                raise NotSeen(f"{wanted or 'it'} was not seen; last:\n{self.text}")
             if select.select([self._master], [], [], 0.05)[0]:
                 # The far end is closed: an end that ``reached`` will see.
                 with contextlib.suppress(OSError):
@@ -76,16 +76,20 @@ class Window:
 
     def shows(self, *words: str) -> None:
         """Wait until a screen is up that has all these words."""
+        self._takes_over(lambda: all(word in self.text for word in words), words)
+
+    def shows_any(self, *words: str) -> None:
+        """Wait until a screen is up that has one of these words."""
+        self._takes_over(lambda: any(word in self.text for word in words), words)
+
+    def _takes_over(self, reached: Callable[[], bool], words: Sequence[str]) -> None:
         self.until(
-            lambda: (
-                self.emulator.modes() == TAKEN_OVER
-                and all(word in self.text for word in words)
-            )
+            lambda: self.emulator.modes() == TAKEN_OVER and reached(), repr(words)
         )
 
     def says(self, *words: str) -> None:
         """Wait until all these words are to be seen, on a screen or not."""
-        self.until(lambda: all(word in self.text for word in words))
+        self.until(lambda: all(word in self.text for word in words), repr(words))
 
     def type(self, keys: bytes) -> None:
         """Press keys."""
