@@ -195,6 +195,8 @@ class ThreadTests(WaitsCase):
     def test_through_a_disposal(self) -> None:
         """Who waits for the pool that was goes on, and the next is heard as well."""
         engine = self.engine()
+        # What is returned to it after the disposal is its own to close.
+        self.addCleanup(engine.pool.dispose)
         held = engine.connect()
         with self.working("old", partial(use, engine)):
             self.await_waiting(1)
