@@ -182,9 +182,14 @@ class LookTests(SynchronousTestCase):
     """The question, with nodes in memory."""
 
     def setUp(self) -> None:
-        """Have the signals as they were, afterwards."""
+        """Signals that nobody has set to be ignored.
+
+        A job in the background of a script has some that are.
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self.addCleanup(signal.signal, number, signal.getsignal(number))
+            self.addCleanup(
+                signal.signal, number, signal.signal(number, signal.SIG_DFL)
+            )
 
     def wanted(self, *argv: str) -> Check:
         """What is asked of one node."""
