@@ -17,6 +17,9 @@ from connmon.client.agent import ATTEMPTS, FORK_SECONDS, Agent, Here
 from connmon.client.link import Destination
 from tests.whole.servers import eventually, free_port
 
+WITHIN = 60.0
+"""Seconds after which a thing that must happen has not."""
+
 
 class HereTests(SynchronousTestCase):
     """One process with one agent, whose node is not there."""
@@ -45,12 +48,12 @@ class HereTests(SynchronousTestCase):
     def end(self) -> None:
         """End the thread, however the test left it, and give back what it had."""
         for loop in self.here._loops.values():
-            self.assertTrue(loop.end(5.0))
+            self.assertTrue(loop.end(WITHIN))
             loop.abandon()
 
     def runs(self) -> bool:
         """Whether the thread comes to run."""
-        return eventually(lambda: self.here.runs, 5.0)
+        return eventually(lambda: self.here.runs, WITHIN)
 
     def refuse(self, times: int) -> list[int]:
         """Have the system give no thread, so many times; what is left of them."""
@@ -78,7 +81,7 @@ class HereTests(SynchronousTestCase):
         """No hook came after the fork; the next mark has the thread go on."""
         self.here.wake(self.agent)
         self.assertTrue(self.runs())
-        self.here._loops[self.here.pid].park(5.0)
+        self.here._loops[self.here.pid].park(WITHIN)
         self.assertFalse(self.here.runs)
         self.assertTrue(self.here.wake(self.agent))
         self.assertTrue(self.runs())
@@ -112,12 +115,12 @@ class HereTests(SynchronousTestCase):
         def fork() -> None:
             self.here.before_fork()
             aside.set()
-            go.wait(5.0)
+            go.wait(WITHIN)
             self.here.forked_parent()
 
         other = threading.Thread(target=fork)
         other.start()
-        self.assertTrue(aside.wait(5.0))
+        self.assertTrue(aside.wait(WITHIN))
         self.here.before_fork()
         self.here.forked_parent()
         self.assertFalse(self.here.runs)
@@ -162,7 +165,7 @@ class HereTests(SynchronousTestCase):
         barrier = threading.Barrier(8)
 
         def start() -> None:
-            barrier.wait(5.0)
+            barrier.wait(WITHIN)
             self.here.wake(self.agent)
 
         threads = [threading.Thread(target=start) for _ in range(8)]
@@ -193,7 +196,7 @@ class HereTests(SynchronousTestCase):
         """The thread that stands aside is wanted once more, to tell the rest."""
         self.here.wake(self.agent)
         self.assertTrue(self.runs())
-        self.here._loops[self.here.pid].park(5.0)
+        self.here._loops[self.here.pid].park(WITHIN)
         finished: list[Agent] = []
         uplink = self.agent.uplink
         assert uplink is not None
@@ -213,7 +216,7 @@ class HereTests(SynchronousTestCase):
         ledger = self.agent.ledger
         parent = self.here.pid
         loop = self.here._loops[parent]
-        self.assertTrue(loop.end(5.0))
+        self.assertTrue(loop.end(WITHIN))
         self.patch(os, "getpid", lambda: parent + 1)
         self.assertFalse(self.here.wake(self.agent))
         self.here.forked_child()

@@ -23,7 +23,7 @@ from connmon.client.frames import DEEPEST, Seen, of_greenlet, of_task, of_thread
 
 LINES = Path(__file__).read_text("utf-8").splitlines()
 
-WITHIN = 20.0
+WITHIN = 60.0
 
 PYPY = sys.implementation.name == "pypy"
 LATE = "PyPy ends objects late, in whichever thread: see docs/pypy.rst"

@@ -16,6 +16,9 @@ from connmon.client import native
 from connmon.client.garbage import Garbage
 from connmon.client.loop import Loop
 
+WITHIN = 60.0
+"""Seconds after which a thing that must happen has not."""
+
 ASYNCIO = sqlalchemy.ext.asyncio.__name__
 """The module whose presence says that there may be a loop's pools."""
 
@@ -85,7 +88,7 @@ class ThreadTests(SynchronousTestCase):
         self.loop = Loop(native.find())
         self.loop.start()
         self.addCleanup(self.loop.reactor.abandon)
-        self.addCleanup(self.loop.end, 5.0)
+        self.addCleanup(self.loop.end, WITHIN)
         self.collectors: list[int] = []
         gc.callbacks.append(self.collected)
         self.addCleanup(gc.callbacks.remove, self.collected)
@@ -106,7 +109,7 @@ class ThreadTests(SynchronousTestCase):
             done.set()
 
         self.loop.call(work)
-        self.assertTrue(done.wait(10.0))
+        self.assertTrue(done.wait(WITHIN))
         return found[0]
 
     def test_the_application_collects_its_garbage_itself(self) -> None:
@@ -133,7 +136,7 @@ class ThreadTests(SynchronousTestCase):
     def test_the_collector_is_off_while_the_thread_works(self) -> None:
         """And on when it waits."""
         self.assertFalse(self.done(gc.isenabled))
-        self.assertTrue(self.loop.end(5.0))
+        self.assertTrue(self.loop.end(WITHIN))
         self.assertTrue(gc.isenabled())
 
     def test_a_child_forked_in_the_middle(self) -> None:
@@ -142,10 +145,10 @@ class ThreadTests(SynchronousTestCase):
 
         def work() -> None:
             held.set()
-            release.wait(10.0)
+            release.wait(WITHIN)
 
         self.loop.call(work)
-        self.assertTrue(held.wait(10.0))
+        self.assertTrue(held.wait(WITHIN))
         self.assertFalse(gc.isenabled())
         pid = os.fork()
         if pid == 0:

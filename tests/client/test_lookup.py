@@ -19,7 +19,7 @@ from connmon.client.link import Destination
 from connmon.client.lookup import ANSWER_SECONDS, FRESH_SECONDS, Lookup, Places
 from connmon.config import Address
 
-WITHIN = 10.0
+WITHIN = 60.0
 """Seconds after which a thread that must have come by has not."""
 
 NODE = Address("node1.example", 5800)

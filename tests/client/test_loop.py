@@ -13,6 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.client import native
 from connmon.client.loop import Loop
 
+WITHIN = 60.0
+"""Seconds after which a thing that must happen has not."""
+
 
 class LoopTests(SynchronousTestCase):
     """The thread stops and goes on when asked, and however late it is."""
@@ -22,7 +25,7 @@ class LoopTests(SynchronousTestCase):
         self.loop = Loop(native.find())
         self.loop.start()
         self.addCleanup(self.loop.reactor.abandon)
-        self.addCleanup(self.loop.end, 5.0)
+        self.addCleanup(self.loop.end, WITHIN)
 
     def ident(self) -> int:
         """The thread's number."""
@@ -34,7 +37,7 @@ class LoopTests(SynchronousTestCase):
             done.set()
 
         self.loop.call(look)
-        self.assertTrue(done.wait(5.0))
+        self.assertTrue(done.wait(WITHIN))
         return seen[0]
 
     def occupy(self) -> threading.Event:
@@ -43,17 +46,17 @@ class LoopTests(SynchronousTestCase):
 
         def work() -> None:
             busy.set()
-            release.wait(5.0)
+            release.wait(WITHIN)
 
         self.loop.call(work)
-        self.assertTrue(busy.wait(5.0))
+        self.assertTrue(busy.wait(WITHIN))
         return release
 
     def works(self) -> bool:
         """Whether a call is made in the thread."""
         called = threading.Event()
         self.loop.call(called.set)
-        return called.wait(5.0)
+        return called.wait(WITHIN)
 
     def test_calls_are_made_in_another_thread(self) -> None:
         """Not in the caller's."""
@@ -68,12 +71,12 @@ class LoopTests(SynchronousTestCase):
     def test_parked_and_resumed(self) -> None:
         """Many times over; what was asked meanwhile is done afterwards."""
         for _ in range(20):
-            self.assertTrue(self.loop.end(5.0))
+            self.assertTrue(self.loop.end(WITHIN))
             called = threading.Event()
             self.loop.call(called.set)
             self.assertFalse(called.is_set())
             self.loop.start()
-            self.assertTrue(called.wait(5.0))
+            self.assertTrue(called.wait(WITHIN))
 
     def test_too_busy_to_park(self) -> None:
         """A thread that is late to stop goes on by itself when it is done."""
@@ -91,10 +94,10 @@ class LoopTests(SynchronousTestCase):
         self.assertFalse(self.loop.park(60.0))
         self.assertLess(time.monotonic() - began, 30.0)
         release.set()
-        self.assertTrue(self.loop.end(5.0))
+        self.assertTrue(self.loop.end(WITHIN))
         self.loop.start()
         self.assertTrue(self.works())
-        self.assertTrue(self.loop.park(5.0))
+        self.assertTrue(self.loop.park(WITHIN))
 
     @skipUnless(hasattr(ctypes, "pythonapi"), "only CPython can throw it")
     def test_interrupted(self) -> None:
@@ -112,7 +115,7 @@ class LoopTests(SynchronousTestCase):
         release = self.occupy()
         self.loop.end(0.01)
         release.set()
-        self.assertTrue(self.loop.end(5.0))
+        self.assertTrue(self.loop.end(WITHIN))
         self.loop.start()
         self.assertTrue(self.works())
 
@@ -139,7 +142,7 @@ class LoopTests(SynchronousTestCase):
         loop._running = Late()
         loop._wanted = False
         loop.call(loop.reactor.crash)
-        self.assertTrue(released.wait(5.0))
+        self.assertTrue(released.wait(WITHIN))
         self.assertTrue(self.works())
 
     def test_stopped_and_wanted_at_any_moment(self) -> None:
@@ -151,7 +154,7 @@ class LoopTests(SynchronousTestCase):
 
     def test_ended(self) -> None:
         """Within the time given, and for good."""
-        self.assertTrue(self.loop.end(5.0))
+        self.assertTrue(self.loop.end(WITHIN))
 
     def test_no_global_reactor_is_involved(self) -> None:
         """Neither installed nor claimed as the I/O thread."""

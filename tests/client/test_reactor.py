@@ -27,7 +27,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from connmon.client import native, reactor, transport
 from connmon.client.reactor import PrivateReactor
 
-WITHIN = 10.0
+WITHIN = 60.0
 
 
 class Peer(Protocol):

@@ -31,7 +31,7 @@ from connmon.model.holding import EACH_SECOND
 from connmon.model.ledger import Ledger
 from connmon.model.records import Report
 
-WITHIN = 20.0
+WITHIN = 60.0
 """Seconds after which a thread that must go on does not."""
 
 

@@ -46,7 +46,7 @@ from tests.console.fakes import (
     set_size,
 )
 
-PATIENCE = 30
+PATIENCE = 60
 """Seconds after which what a test waits for will not come any more."""
 
 

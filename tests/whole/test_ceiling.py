@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.whole import servers
-from tests.whole.fleet import BIN, Application, Running, ran
+from tests.whole.fleet import BIN, WITHIN, Application, Running, ran
 from tests.whole.servers import eventually, free_port
 
 PROGRAM = """
@@ -69,7 +69,7 @@ class CeilingTests(SynchronousTestCase):
             rows[:] = self.seen(addr)["servers"]
             return len(rows) == 1 and all(rows[0][k] == v for k, v in figures.items())
 
-        self.assertTrue(eventually(is_so, 20.0), f"{figures}: {rows}")
+        self.assertTrue(eventually(is_so, WITHIN), f"{figures}: {rows}")
         return rows[0]
 
     def test_configured(self) -> None:

@@ -18,7 +18,7 @@ from math import inf
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.whole import servers
-from tests.whole.fleet import Application, Console, Node
+from tests.whole.fleet import WITHIN, Application, Console, Node
 from tests.whole.servers import eventually, free_port
 
 SETUP = """
@@ -280,7 +280,7 @@ class LifecycleTests(SynchronousTestCase):
             "marks = lambda: [len(a.ledger._closed) for a in HERE._agents.values()]"
         )
         application.do("[null.connect().close() for _ in range(3000)]")
-        empty = eventually(lambda: max(application.do("marks()")) == 0, within=10.0)
+        empty = eventually(lambda: max(application.do("marks()")) == 0, WITHIN)
         self.assertTrue(empty, application.do("marks()"))
 
 

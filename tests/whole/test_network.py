@@ -17,7 +17,7 @@ from tests.whole.network import Host, Inside, Network
 from tests.whole.servers import eventually
 
 CHECKOUT = Path(__file__).parents[2]
-WITHIN = 10.0
+WITHIN = 60.0
 
 #: What a host of these tests can do: a TCP link to another, and datagrams.
 PROGRAM = """

@@ -150,14 +150,14 @@ class ViewTests(ScreenTestCase):
         self.quit(window)
         window = self.window("-b", "-N1")
         window.says("?]0;x??[2J")
-        self.assertEqual(0, window.process.wait(10))
+        self.assertEqual(0, window.ended())
         self.assertNotIn(b"\x1b", window.output)
 
     def test_no_screen_wanted(self) -> None:
         """Where the terminal can do nothing, one frame is written as text."""
         window = self.window(TERM="dumb")
         window.says("till")
-        self.assertEqual(0, window.process.wait(10))
+        self.assertEqual(0, window.ended())
         self.assertNotIn(b"\x1b", window.output)
 
     def test_colours(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.whole.fleet import BIN, Application, Running, ran
+from tests.whole.fleet import BIN, WITHIN, Application, Running, ran
 from tests.whole.servers import eventually, free_port
 
 #: A program whose threads, or tasks, hold connections in functions of telling names.
@@ -123,7 +123,7 @@ class StackTests(SynchronousTestCase):
             told[:] = map(json.loads, out.splitlines())
             return len(told) == count
 
-        self.assertTrue(eventually(found, 20), told)
+        self.assertTrue(eventually(found, WITHIN), told)
         return told
 
     def test_a_thread(self) -> None:
@@ -205,5 +205,5 @@ class StackTests(SynchronousTestCase):
             last[0] = found.stderr
             return found.returncode == 1 and found.stderr.endswith(f": {said}\n")
 
-        self.assertTrue(eventually(is_said, 20), last[0])
+        self.assertTrue(eventually(is_said, WITHIN), last[0])
         self.assertEqual(1, len(re.findall("\n", last[0])))

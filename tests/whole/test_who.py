@@ -14,7 +14,7 @@ from sqlalchemy.exc import NoSuchModuleError
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.whole import servers
-from tests.whole.fleet import BIN, Application, Node, ran
+from tests.whole.fleet import BIN, WITHIN, Application, Node, ran
 from tests.whole.test_sessions import Proxy, can_listen
 
 SHOP = """
@@ -175,7 +175,7 @@ class Asking:
                 row[name] == each for row in rows for name, each in wanted.items()
             )
 
-        self.assertTrue(servers.eventually(known, 10), (asked, rows))
+        self.assertTrue(servers.eventually(known, WITHIN), (asked, rows))
         (row,) = rows
         return row
 
