@@ -55,6 +55,12 @@ class HereTests(SynchronousTestCase):
         """Whether the thread comes to run."""
         return eventually(lambda: self.here.runs, WITHIN)
 
+    def leaving(self) -> float:
+        """Leave; how many seconds that took."""
+        began = time.monotonic()
+        self.here.leave()
+        return time.monotonic() - began
+
     def refuse(self, times: int) -> list[int]:
         """Have the system give no thread, so many times; what is left of them."""
         left = [times]
@@ -185,9 +191,8 @@ class HereTests(SynchronousTestCase):
         self.assertTrue(self.runs())
         self.here.leave()
         self.assertFalse(self.here.runs)
-        began = time.monotonic()
-        self.here.leave()
-        self.assertLess(time.monotonic() - began, 0.1)
+        # Any of these may be kept waiting by others on the machine, but not all.
+        self.assertLess(min(self.leaving() for _ in range(10)), 0.1)
         self.here.before_fork()
         self.here.forked_parent()
         self.assertFalse(self.here.runs)
