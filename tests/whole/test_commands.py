@@ -10,14 +10,16 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.views.schema import CHECKOUTS, EVENTS, NODES, PROGRAMS, VIEWS
-from tests.whole.fleet import BIN, Application, Console, Node, Running, ran
+from tests.whole.fleet import BIN, Application, Console, Node, Running, fewest, ran
 from tests.whole.servers import eventually, free_port
 
 CONNMON = BIN / "connmon"
@@ -92,13 +94,16 @@ class Place:
         frame: dict[str, Any] = json.loads(done.stdout)
         return frame
 
-    def ends_within_a_second(self, process: Running, number: int) -> int:
-        """Send a signal; the exit status, which must not be long in coming."""
+    def ends_by(self, number: int, process: Running, status: int) -> float:
+        """Send a signal, after which it ends with this; in how many seconds."""
         sent = time.monotonic()
         process.process.send_signal(number)
-        status = process.wait()
-        self.assertTrue(time.monotonic() - sent < 1.0, "it took over a second")
-        return status
+        self.assertEqual(status, process.wait())
+        return time.monotonic() - sent
+
+    def is_prompt(self, seconds: Callable[[], float]) -> None:
+        """See that an end takes less than a second."""
+        self.assertTrue(fewest(seconds, 1.0) < 1.0, "it took over a second")
 
 
 # -- the daemon -----------------------------------------------------------------------
@@ -175,8 +180,11 @@ class ForegroundChecks(MistakeChecks):
         """The exit status after this signal."""
         return 0
 
-    def ends(self, number: int, *options: str) -> None:
-        """Start, serve, and stop with a signal while a console looks on."""
+    def ends(self, number: int, *options: str) -> float:
+        """Start, serve, and stop with a signal while a console looks on.
+
+        In how many seconds it stopped.
+        """
         port = free_port()
         config = self.config(service("default", port, free_port()))
         node = self.daemon(*options, config)
@@ -186,18 +194,21 @@ class ForegroundChecks(MistakeChecks):
         looking = Running([CONNMON, "-H", f"127.0.0.1:{port}", "--json"])
         self.stack.enter_context(looking).out.until(lambda line: True)
 
-        self.assertEqual(self.status(number), self.ends_within_a_second(node, number))
+        took = self.ends_by(number, node, self.status(number))
         self.assertIn("node node1 stops", "\n".join(node.log.rest()))
         said = "\n".join([*node.out.rest(), *node.err.rest()])
         self.assertTrue("Traceback" not in said, said)
+        return took
 
     def test_terminated(self) -> None:
         """SIGTERM stops it cleanly; its options in their long form."""
-        self.ends(signal.SIGTERM, "--node", "node1", "--service", "default", "--config")
+        options = ("--node", "node1", "--service", "default", "--config")
+        self.is_prompt(lambda: self.ends(signal.SIGTERM, *options))
 
     def test_interrupted(self) -> None:
         """^C stops it cleanly; its options in their short form."""
-        self.ends(signal.SIGINT, "-n", "node1", "-s", "default", "-c")
+        options = ("-n", "node1", "-s", "default", "-c")
+        self.is_prompt(lambda: self.ends(signal.SIGINT, *options))
 
     def test_only_node(self) -> None:
         """The only node need not be named; a warning about the config is logged."""
@@ -488,10 +499,15 @@ class FramesTests(Place, SynchronousTestCase):
             (signal.SIGTERM, 143),
             (signal.SIGHUP, 129),
         ):
-            with Running([CONNMON, "-H", self.node.address, "--json"]) as batch:
-                batch.out.until(lambda line: True)
-                self.assertEqual(status, self.ends_within_a_second(batch, number))
-                self.assertEqual([], batch.err.rest())
+            self.is_prompt(partial(self.batch_ends, number, status))
+
+    def batch_ends(self, number: int, status: int) -> float:
+        """Stop a batch with a signal; in how many seconds it ended."""
+        with Running([CONNMON, "-H", self.node.address, "--json"]) as batch:
+            batch.out.until(lambda line: True)
+            took = self.ends_by(number, batch, status)
+            self.assertEqual([], batch.err.rest())
+        return took
 
 
 class ChoiceTests(Place, SynchronousTestCase):

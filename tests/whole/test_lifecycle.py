@@ -13,12 +13,13 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from math import inf
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.whole import servers
-from tests.whole.fleet import WITHIN, Application, Console, Node
+from tests.whole.fleet import WITHIN, Application, Console, Node, fewest
 from tests.whole.servers import eventually, free_port
 
 SETUP = """
@@ -231,7 +232,8 @@ class LifecycleTests(SynchronousTestCase):
             ("held = engine.connect()", ""),
             ("engine.dispose()", "import os; os._exit(0)"),
         ):
-            self.assertLess(self.run_script(self.url(node.address), before, end), 1.5)
+            script = partial(self.run_script, self.url(node.address), before, end)
+            self.assertLess(fewest(script, 1.5), 1.5, (before, end))
 
     def test_nothing_of_the_host_is_touched(self) -> None:
         """No global reactor, and signals, hooks, logging and streams as they were."""
