@@ -19,6 +19,9 @@ from tests.whole.window import Window
 
 CONNMON = BIN / "connmon"
 
+LONG = "600"
+"""Seconds: more than any test lets a demo live."""
+
 PROCESSES = 7
 """A node, and three programs of three, two and one process."""
 
@@ -55,10 +58,15 @@ class DemoCase(SynchronousTestCase):
         env = {"TMPDIR": str(self.place)}
         return self.stack.enter_context(Running(command, env, cwd))
 
-    def leaves_nothing(self, within: float = 5.0) -> None:
+    def leaves_nothing(self) -> None:
         """No process and no file of the demo is there, or only for a moment."""
-        eventually(lambda: self.left() == ([], []), within)
+        eventually(lambda: self.left() == ([], []), WITHIN)
         self.assertEqual(([], []), self.left())
+
+    def is_complete(self) -> None:
+        """All its processes are there, or will be in a moment."""
+        eventually(lambda: len(belonging_to(self.place)) == PROCESSES, WITHIN)
+        self.assertEqual(PROCESSES, len(belonging_to(self.place)))
 
     def left(self) -> tuple[list[int], list[str]]:
         """The demo's processes and files."""
@@ -84,16 +92,16 @@ class PipeTests(DemoCase):
 
     def test_killed(self) -> None:
         """``kill -9`` of the demo ends all that it started, and its files go."""
-        demo = self.demo("--seconds", "60")
+        demo = self.demo("--seconds", LONG)
         demo.out.until(lambda line: "payments" in line)
-        self.assertEqual(PROCESSES, len(belonging_to(self.place)))
+        self.is_complete()
         demo.process.kill()
         self.leaves_nothing()
 
     def test_signals(self) -> None:
         """A signal ends it with the status of a shell, and nothing is left."""
         for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-            demo = self.demo("--seconds", "60")
+            demo = self.demo("--seconds", LONG)
             demo.out.until(lambda line: line.startswith("connmon "))
             demo.process.send_signal(number)
             self.assertEqual(status, demo.wait())
@@ -103,7 +111,7 @@ class PipeTests(DemoCase):
     def test_closed_pipe(self) -> None:
         """A reader who has had enough ends it, without an error."""
         shell = 'set -o pipefail; "$@" | head -1'
-        command = ["bash", "-c", shell, "bash", str(CONNMON), "demo", "--seconds", "60"]
+        command = ["bash", "-c", shell, "bash", str(CONNMON), "demo", "--seconds", LONG]
         demo = self.running(*command)
         self.assertEqual(0, demo.wait())
         self.assertEqual((1, []), (len(demo.out.rest()), demo.err.rest()))
@@ -130,7 +138,7 @@ class PipeTests(DemoCase):
             "[connmon_service_x]\nname: shop\nnodes:\n"
             "    a hostname=127.0.0.1:1\n    b hostname=127.0.0.1:2\n"
         )
-        options = ["-c", "some.cfg", "-s", "shop", "-n", "b", "--seconds", "60"]
+        options = ["-c", "some.cfg", "-s", "shop", "-n", "b", "--seconds", LONG]
         demo = self.demo(*options, cwd=place)
         demo.out.until(lambda line: line.startswith("connmon shop@b "))
         demo.out.until(lambda line: "payments" in line)
@@ -142,7 +150,7 @@ class LifeTests(DemoCase):
     def test_life(self) -> None:
         """Steady work, pools that run out, and one connection held for long."""
         here = f"127.0.0.1:{free_port()}"
-        demo = self.demo("--host", here, "--seconds", "60")
+        demo = self.demo("--host", here, "--seconds", LONG)
         demo.out.until(lambda line: line.startswith("connmon "))
         console = self.running(CONNMON, "-H", here, "--json", "-d", "0.3")
         seen: dict[str, list[dict[str, Any]]] = {}
@@ -190,7 +198,7 @@ class WindowTests(DemoCase):
     def test_quit(self) -> None:
         """``q`` ends all of it."""
         window = self.window()
-        self.assertEqual(PROCESSES, len(belonging_to(self.place)))
+        self.is_complete()
         window.type(b"q")
         self.assertEqual(0, window.ended())
         self.given_back(window)

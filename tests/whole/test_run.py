@@ -51,14 +51,25 @@ FILES = {
     "fails.py": "import shop, sys\nshop.use()\nsys.exit(7)\n",
     "ends.py": """
         import os, sys, time
-        import shop
+        import connmon, shop
+
+        def acknowledged():
+            return connmon.status()["destinations"][0]["reports_acknowledged"]
+
+        def be_heard(reports):
+            while acknowledged() < reports:
+                time.sleep(0.01)
 
         held = shop.take()
         if sys.argv[1] == "returned":
-            time.sleep(0.5)
+            be_heard(1)
             held.close()
         if sys.argv[1] == "killed":
-            time.sleep(1)
+            be_heard(1)
+            # The first may have been on its way before the connection was taken.
+            reports = acknowledged()
+            shop.use()
+            be_heard(reports + 1)
             os.kill(os.getpid(), 9)
         os._exit(0)
     """,
