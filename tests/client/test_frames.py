@@ -241,21 +241,28 @@ class TaskTests(SynchronousTestCase):
         def look(task: Any) -> None:
             found.append(of_task(task))
 
+        def look_once_held_up(task: Any) -> None:
+            HELD_UP.wait(WITHIN)
+            try:
+                look(task)
+            finally:
+                LOOKED_AT.set()
+
         async def main() -> None:
             task = asyncio.ensure_future(work())
             if held_up:
-                timer = threading.Timer(0.2, look, (task,))
-                timer.start()
+                HELD_UP.clear()
+                LOOKED_AT.clear()
+                thread = threading.Thread(target=look_once_held_up, args=(task,))
+                thread.start()
             else:
-                for _ in range(10):
-                    await asyncio.sleep(0.01)
+                await sleeper()
                 thread = threading.Thread(target=look, args=(task,))
                 thread.start()
                 thread.join()
                 task.cancel()
             await asyncio.wait([task])
-            if held_up:
-                timer.join()
+            thread.join()
             look(task)
 
         asyncio.run(main())
@@ -405,9 +412,22 @@ class TaskTests(SynchronousTestCase):
         self.assertIn("too deep", seen.note)
 
 
+HELD_UP, LOOKED_AT = threading.Event(), threading.Event()
+
+
 def hold_up() -> None:
-    """Keep the loop from all else, for longer than it takes to look."""
-    time.sleep(0.6)
+    """Keep the loop from all else, until somebody has looked."""
+    HELD_UP.set()
+    LOOKED_AT.wait(WITHIN)
+
+
+async def sleeper() -> None:
+    """Wait until somebody sleeps on this loop, for a minute."""
+    loop: Any = asyncio.get_running_loop()
+    deadline = loop.time() + WITHIN
+    while not any(each.when() > loop.time() + 30.0 for each in loop._scheduled):
+        assert loop.time() < deadline, "nobody sleeps"
+        await asyncio.sleep(0.01)
 
 
 def _ignore(loop: Any, value: object) -> None:
