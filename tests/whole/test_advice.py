@@ -11,7 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.console.advice import Advice
-from tests.whole.fleet import BIN, Application, Node, ran
+from tests.whole.fleet import BIN, WITHIN, Application, Node, ran
 from tests.whole.servers import eventually, mariadb
 
 #: Makes engines of one program, each for a database of its own.
@@ -65,7 +65,7 @@ class AdviceTests(SynchronousTestCase):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def until(
-        self, rule: str, evidence: str = "", within: float = 20.0
+        self, rule: str, evidence: str = "", within: float = WITHIN
     ) -> dict[str, Any]:
         """The one finding of a rule, once there is one with such evidence."""
         found: list[dict[str, Any]] = []
@@ -237,7 +237,7 @@ class AdviceTests(SynchronousTestCase):
         shop.do("held = engine('idle', pool_size=1, max_overflow=0).connect()")
         shop.do("held.execute(text('select 1')).all()")
         self.assertEqual([], self.advice())
-        said = self.until("idle-in-transaction", within=60.0)
+        said = self.until("idle-in-transaction", within=90.0)
         self.assertIn("1 connection; the longest is MainThread in ", said["evidence"])
         self.assertIn(" and idle for 3", said["evidence"])
 

@@ -104,7 +104,7 @@ sys.stdout.write(json.dumps(counted) + "\\n")
 
 #: Wait until the reporting thread has met its fault.
 MET = """
-until = time.monotonic() + 10
+until = time.monotonic() + 60
 while time.monotonic() < until and not any(
     each["last_failure"] and "fault" in each["last_failure"]
     for each in __import__("connmon").status()["destinations"]
