@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.whole.fleet import BIN, WITHIN, Node, Running, ran
 from tests.whole.servers import eventually
+
+OUT = r"([\d.]+)s\b"
+"""For how long a connection was out."""
 
 PROGRAM = """
 import asyncio, gc, sys, threading
@@ -92,6 +97,7 @@ class LeakTests(SynchronousTestCase):
         place.mkdir()
         (place / "leaky.py").write_text(PROGRAM)
         self.node = self.stack.enter_context(Node())
+        self.began = time.monotonic()
         url = f"plugin=connmon&connmon_addr={self.node.address}"
         self.program = self.stack.enter_context(
             Running([sys.executable, "leaky.py", url], cwd=place)
@@ -121,16 +127,23 @@ class LeakTests(SynchronousTestCase):
         leaked = r"connection leaked at leaky\.py:\d+ "
         # Of those of one kind the others are told as a sum, a minute later.
         expected = [
-            rf"{leaked}forget: returned by the garbage collector, out 0\.\ds",
-            rf"{leaked}(drop|detach): finalised without being closed",
+            (rf"{leaked}forget: returned by the garbage collector, out {OUT}", 0.0),
+            (rf"{leaked}(drop|detach): finalised without being closed", 0.0),
             (
-                rf"{leaked}(abandon: held by importer|take: held by fetch 3), a thread "
-                "or task that has ended, out [34]s"
+                (
+                    rf"{leaked}(abandon: held by importer|take: held by fetch 3), "
+                    rf"a thread or task that has ended, out {OUT}"
+                ),
+                3.0,
             ),
-            r"connection out for [12]s at leaky\.py:\d+ <module> by MainThread",
+            (rf"connection out for {OUT} at leaky\.py:\d+ <module> by MainThread", 1.0),
         ]
-        for pattern, text in zip(expected, sorted(self.said()), strict=True):
+        said = sorted(self.said())
+        most = time.monotonic() - self.began
+        for (pattern, least), text in zip(expected, said, strict=True):
             self.assertRegex(text, pattern)
+            for seconds in re.findall(OUT, text):
+                self.assertTrue(least <= float(seconds) <= most, (text, most))
         self.assertEqual(
             ["warn", "warn", "crit", "warn"],
             [self.said()[each] for each in sorted(self.said())],
