@@ -103,7 +103,7 @@ class StackTests(SynchronousTestCase):
         program = self.stack.enter_context(Application(PROGRAM.format(url=url)))
         for each in works:
             program.do(f"start({each}, {each!r})")
-        self.assertTrue(eventually(lambda: program.do("node()") == "node1", 20))
+        self.assertTrue(eventually(lambda: program.do("node()") == "node1", WITHIN))
         return program
 
     def ask(
@@ -114,14 +114,21 @@ class StackTests(SynchronousTestCase):
         nodes = ("-c", self.config, "-n", "node2")
         return ran(BIN / "connmon", "stack", *nodes, f"{whose}{connection}", *options)
 
-    def stacks(self, program: Application, count: int) -> list[dict[str, Any]]:
-        """What is told, once the other node knows of so many connections."""
+    def stacks(
+        self, program: Application, count: int, inmost: str = "wait_for_the_bank"
+    ) -> list[dict[str, Any]]:
+        """What is told, once the other node knows of so many connections.
+
+        And once those who have them are where they stay.
+        """
         told: list[dict[str, Any]] = []
 
         def found() -> bool:
             out = self.ask(program, "--json").stdout
             told[:] = map(json.loads, out.splitlines())
-            return len(told) == count
+            return len(told) == count and all(
+                inmost in map(_function, each["stack"]) for each in told
+            )
 
         self.assertTrue(eventually(found, WITHIN), told)
         return told
@@ -130,7 +137,7 @@ class StackTests(SynchronousTestCase):
         """The function in which it holds the connection, and no value of it."""
         program = self.program("work")
         [told] = self.stacks(program, 1)
-        functions = [each.rpartition(" ")[2] for each in told["stack"]]
+        functions = list(map(_function, told["stack"]))
         at = functions.index("charge_the_card")
         self.assertEqual("wait_for_the_bank", functions[at + 1])
         self.assertEqual(
@@ -146,8 +153,8 @@ class StackTests(SynchronousTestCase):
 
     def test_a_task(self) -> None:
         """What it awaits, to the innermost."""
-        [told] = self.stacks(self.program("work_in_a_task"), 1)
-        functions = [each.rpartition(" ")[2] for each in told["stack"]]
+        [told] = self.stacks(self.program("work_in_a_task"), 1, "confirm_the_seat")
+        functions = list(map(_function, told["stack"]))
         self.assertEqual(["book_the_flight", "confirm_the_seat", "sleep"], functions)
         self.assertEqual("booking", told["owner"])
 
@@ -207,3 +214,8 @@ class StackTests(SynchronousTestCase):
 
         self.assertTrue(eventually(is_said, WITHIN), last[0])
         self.assertEqual(1, len(re.findall("\n", last[0])))
+
+
+def _function(line: str) -> str:
+    """The function of a line of a stack."""
+    return line.rpartition(" ")[2]
