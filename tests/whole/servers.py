@@ -83,11 +83,21 @@ def eventually(check: Callable[[], object], within: float) -> bool:
     return True
 
 
+_proposed: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that was free a moment ago, and another one each time.
+
+    Who is given two may use the first one later than the second.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _proposed:
+            _proposed.add(port)
+            return port
 
 
 class Server(abc.ABC):

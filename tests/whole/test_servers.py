@@ -177,6 +177,15 @@ class PostgreSQLTests(ServerChecks, SynchronousTestCase):
         )
 
 
+class PortTests(SynchronousTestCase):
+    """``free_port``."""
+
+    def test_never_the_same(self) -> None:
+        """Of so many taken by chance some would be."""
+        ports = [servers.free_port() for _ in range(500)]
+        self.assertEqual(len(ports), len(set(ports)))
+
+
 class RequireTests(SynchronousTestCase):
     """What becomes of a test whose server is not installed."""
 
