@@ -150,7 +150,9 @@ class CeilingTests(SynchronousTestCase):
                 with self.program(addr, url) as silent:
                     self.until(addr, conn=1, limit=None)
                     silent.leave()
-                self.assertTrue(eventually(lambda: not self.seen(addr)["servers"], 9.0))
+                self.assertTrue(
+                    eventually(lambda: not self.seen(addr)["servers"], WITHIN)
+                )
                 with self.program(addr, url, connmon_limit="read") as asking:
                     row = self.until(addr, conn=1, limit=expected)
                     self.assertEqual("ok", row["alert"])
@@ -159,4 +161,6 @@ class CeilingTests(SynchronousTestCase):
                         1, asking.do("held[0].execute(text('select 1')).scalar()")
                     )
                     asking.leave()
-                self.assertTrue(eventually(lambda: not self.seen(addr)["servers"], 9.0))
+                self.assertTrue(
+                    eventually(lambda: not self.seen(addr)["servers"], WITHIN)
+                )

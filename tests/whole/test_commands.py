@@ -19,7 +19,16 @@ from typing import Any, ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.views.schema import CHECKOUTS, EVENTS, NODES, PROGRAMS, VIEWS
-from tests.whole.fleet import BIN, Application, Console, Node, Running, fewest, ran
+from tests.whole.fleet import (
+    BIN,
+    WITHIN,
+    Application,
+    Console,
+    Node,
+    Running,
+    fewest,
+    ran,
+)
 from tests.whole.servers import eventually, free_port
 
 CONNMON = BIN / "connmon"
@@ -287,6 +296,10 @@ class BackgroundTests(MistakeChecks, SynchronousTestCase):
 
     def test_runs_until_stopped(self) -> None:
         """It serves after the command has ended, until its pidfile is made use of."""
+        self.is_prompt(self.serves_and_ends)
+
+    def serves_and_ends(self) -> float:
+        """Start it, and stop it; in how many seconds it stopped."""
         port = free_port()
         config = self.config(service("default", port))
         done = ran(*self.command(), "--node", "node1", "--config", config)
@@ -296,11 +309,15 @@ class BackgroundTests(MistakeChecks, SynchronousTestCase):
         try:
             self.assertEqual("node1", self.frame("-H", f"127.0.0.1:{port}")["node"])
         finally:
+            sent = time.monotonic()
             os.kill(pid, signal.SIGTERM)
-        self.assertTrue(eventually(lambda: not pidfile.exists(), 1.0), "still there")
+        gone = eventually(lambda: not pidfile.exists(), WITHIN)
+        took = time.monotonic() - sent
+        self.assertTrue(gone, "still there")
         log = (self.place / "log").read_text()
         for expected in (f"listens on 127.0.0.1:{port}", "joined", "node node1 stops"):
             self.assertIn(expected, log)
+        return took
 
 
 class LogTests(Place, SynchronousTestCase):

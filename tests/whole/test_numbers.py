@@ -163,7 +163,7 @@ class NumbersTests(SynchronousTestCase):
         application.do("[null.connect().close() for _ in range(50)]")
         application.do("held.pop().close()")
         self.console.shows("null", conn=0, ckout=0)
-        self.assertEqual(0, len(server.sessions()))
+        self.agree(server, 0, "the last is closed")
 
     def test_a_failed_pre_ping(self) -> None:
         """A connection the server killed is replaced, and so is the figure."""
