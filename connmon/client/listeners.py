@@ -57,7 +57,7 @@ from connmon.client.queues import Word
 from connmon.client.sessions import session_of
 from connmon.client.sites import here
 from connmon.client.tags import CURRENT
-from connmon.client.tokens import KEY, TOKEN, Lot, Token
+from connmon.client.tokens import KEY, TOKEN, Lot, Token, is_late, lot_of
 from connmon.model.connection import LASTED, NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
@@ -158,7 +158,9 @@ class Watch:
         )
         pool.recreate = recreating(self, lambda: kind.recreate(this()), this)
         for each in list(self.pool().open):
-            each.outlives_pool()
+            # Others may be of another engine's, which disposed of this one before.
+            if each.lot is pool.connmon:
+                each.outlives_pool()
 
     def _site(self, owner: Callable[[], Owner]) -> Callable[[int], Any]:
         """What tells a checkout's site, if it is wanted."""
@@ -325,6 +327,8 @@ class Watch:
         pool = self.pool()
         connection = pool.ledger.connection(pool, now)
         connection.session, connection.address = session_of(dbapi_connection)
+        # Others may go on with a pool of which one engine has disposed.
+        connection.lot, connection.disposed = lot_of(record), is_late(record)
         # The token first, so that whatever is entered, its death undoes it.
         record.info[TOKEN] = Token(self, connection, record, id(dbapi_connection))
         record.info[KEY] = connection

@@ -43,15 +43,21 @@ class Lot:
         self.disposed = False
 
 
+_UNKNOWN = Lot()
+"""That of a pool of which nothing is known, so nothing is said."""
+_UNKNOWN.disposed = True
+
+
 def lot_of(record: Any) -> Lot:
     """That of the pool which a record belongs to."""
     found = getattr(getattr(record, "_ConnectionRecord__pool", None), "connmon", None)
-    if isinstance(found, Lot):
-        return found
-    # Nothing is known of it, so nothing is said.
-    unknown = Lot()
-    unknown.disposed = True
-    return unknown
+    return found if isinstance(found, Lot) else _UNKNOWN
+
+
+def is_late(record: Any) -> bool:
+    """Whether the pool which a record belongs to is known to be disposed of."""
+    lot = lot_of(record)
+    return lot.disposed and lot is not _UNKNOWN
 
 
 class Token:

@@ -52,6 +52,7 @@ class Connection:
         "id",
         "leak",
         "leaked",
+        "lot",
         "opened",
         "owner",
         "pool",
@@ -97,7 +98,9 @@ class Connection:
         self.transaction_use = 0
         #: When a statement of that was last done, ``None`` while one is executed.
         self.executed: float | None = None
-        #: Whether its pool was disposed of, and another one came.
+        #: What it has in common with the others of its pool, until that is disposed of
+        #: and another one comes; and whether that has happened.
+        self.lot: object = None
         self.disposed = False
         #: Whether a node knows of it.
         self.announced = False

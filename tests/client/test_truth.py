@@ -169,8 +169,6 @@ class PoolHistory(RuleBasedStateMachine):
         self.held: list[Held] = []
         self.records: list[ref[Any]] = []
         self.disposed: WeakSet[Any] = WeakSet()
-        #: The pools that one engine disposed of and others go on using.
-        self.parted: set[int] = set()
         #: What the application's next listeners raise.
         self.upsets: dict[str, list[Exception]] = {"connect": [], "checkout": []}
         self.failures = HERE.failures
@@ -292,8 +290,6 @@ class PoolHistory(RuleBasedStateMachine):
         engine = self.engine(which)
         self.disposed.add(engine.pool)
         self.truth.disposed(engine.pool)
-        if len(self.numbers[self.number_of(engine)]) > 1:
-            self.parted.add(self.number_of(engine))
         engine.dispose(close=close)
 
     # Checkouts.
@@ -526,9 +522,15 @@ class PoolHistory(RuleBasedStateMachine):
             assert pool.checkedin() >= len(idle)
 
     def places_agree(self, engine: Any) -> None:
-        """As many of a pool's places are taken as it says, whatever came before it."""
+        """As many of a pool's places are taken as it says, whatever came before it.
+
+        Of engines that shared one, and each disposed of it, each has another now.
+        """
         number = self.number_of(engine)
-        if number in self.parted:
+        lives = self.truth.lives.values()
+        out = [each for each in lives if each.state == OUT and each.pool == number]
+        known = {engine.pool, *self.disposed}
+        if any(each.home() not in known for each in out):
             return
         told = self.comparison.reader.connections.values()
         id = self.comparison.ids[number]

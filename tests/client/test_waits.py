@@ -227,6 +227,21 @@ class ThreadTests(WaitsCase):
         old.close()
         new.close()
 
+    def test_who_waits_for_the_pool_before(self) -> None:
+        """SQLAlchemy gives him a connection of that one, which takes no place here."""
+        engine = self.engine(pool_timeout=0.3)
+        old = engine.connect()
+        with self.working("patient", engine.connect) as found:
+            self.await_waiting(1)
+            engine.dispose()
+            new = engine.connect()
+        report = self.agent.ledger.whole(0, 0.0, 0.0)
+        told = [(each.owner, each.disposed) for each in report.connections]
+        me = threading.current_thread().name
+        self.assertEqual([(me, False), (me, True), ("patient", True)], sorted(told))
+        for each in (old, new, *found):
+            each.close()
+
     def test_what_its_owner_has_of_the_pool_before(self) -> None:
         """To wait with such a one out is not to wait for oneself."""
         engine = self.engine()
