@@ -1,10 +1,10 @@
 """What watching costs each use of a pool, in CPU time: connmon and its rivals.
 
-Every round times each subject once, in random order; what counts are the ratios within
-a round, their median over all rounds and how far they spread. Subjects share a process,
-and with it the state of its memory and caches, where they leave each other's engines
-alone; one that wraps SQLAlchemy's own methods has a process to itself, and is compared
-with a bare engine in another. Every few rounds all processes are started anew.
+An application is watched in one way. So each subject has a process of its own, with a
+bare engine and one whose handlers only ``pass`` beside it; one that wraps SQLAlchemy's
+own methods is compared with these two in another. Every round times all of them, in
+random order; what counts are the ratios within a round and a process, their median over
+all rounds and how far they spread. Every few rounds all processes are started anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import statistics
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,36 @@ HEADER = ["watched by", "pool us", "of bare", "(half are in)", "of pass", "added
 HEADER += ["select us", "of bare", "(half are in)", "added us", "other threads"]
 
 Laps = dict[str, dict[str, list[float]]]
+"""The laps of each engine that is timed, by use."""
+
+REFERENCES = ("bare", "pass")
+"""What every other subject is compared with."""
+
+
+def beside(reference: str, subject: str) -> str:
+    """The engine that a subject is compared with."""
+    return f"{reference} beside {'nobody' if subject in ALONE else subject}"
+
+
+class Group:
+    """A process, and which subject each engine in it is of."""
+
+    def __init__(self, worker: Worker, engines: dict[str, str]) -> None:
+        """``engines`` are to be made in ``worker``."""
+        self.worker = worker
+        self.engines = engines
+
+    def lap(self, engine: str, use: str, count: int) -> float:
+        """Microseconds for one use."""
+        subject = self.engines[engine]
+        taken: float = self.worker.ask("lap", subject=subject, use=use, count=count)
+        return taken
 
 
 class Field:
-    """All processes of one start, each with its subjects."""
+    """All processes of one start, each with its engines."""
 
-    def __init__(self, stack: ExitStack, subjects: list[str], apart: bool) -> None:
+    def __init__(self, stack: ExitStack, subjects: list[str]) -> None:
         """Start them; ``missing`` then says which subjects cannot be had, and why."""
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         self._node = stack.enter_context(Node())
@@ -66,62 +91,53 @@ class Field:
             "node": self._node.address,
             "sink": stack.enter_context(sink()).getsockname()[1],
         }
-        self._workers: dict[str, Worker] = {}
+        self._groups: list[Group] = []
         self.missing: dict[str, str] = {}
-        #: The bare engine that each subject is compared with.
-        self.base: dict[str, str] = {}
-        alone = subjects[1:] if apart else [each for each in subjects if each in ALONE]
-        shared = stack.enter_context(Worker("timing"))
+        references = {f"{each} beside nobody": each for each in REFERENCES}
+        self._groups.append(Group(stack.enter_context(Worker("timing")), references))
+        self._make(self._groups[0])
         for subject in subjects:
-            if subject not in alone:
-                self._make(subject, "bare", shared)
-        if alone:
-            self._make("bare", "bare alone", stack.enter_context(Worker("timing")))
-        for subject in alone:
-            own = stack.enter_context(Worker("timing"))
-            self._make(subject, "bare alone", own)
+            if subject not in REFERENCES:
+                self._add(subject, stack.enter_context(Worker("timing")))
 
-    def _make(self, subject: str, base: str, worker: Worker) -> None:
-        key = base if subject == "bare" else subject
-        setting = {**self._setting, "program": key}
+    def _add(self, subject: str, worker: Worker) -> None:
+        """A subject's process, if the subject can be had."""
+        engines = {subject: subject}
+        if subject not in ALONE:
+            engines |= {beside(each, subject): each for each in REFERENCES}
+        group = Group(worker, engines)
         try:
-            worker.ask("make", subject=subject, setting=setting)
-            if subject.startswith("connmon"):
-                self._node.await_program(key)
+            self._make(group)
         except Failed as failure:
-            self.missing[key] = str(failure)
+            self.missing[subject] = str(failure)
             return
-        self._workers[key] = worker
-        self.base[key] = base
+        self._groups.append(group)
+
+    def _make(self, group: Group) -> None:
+        for engine, subject in group.engines.items():
+            setting = {**self._setting, "program": engine}
+            group.worker.ask("make", subject=subject, setting=setting)
+            if subject.startswith("connmon"):
+                self._node.await_program(engine)
 
     def run(self, rounds: int, laps: Laps) -> None:
-        """Time every subject once a round, in random order."""
-        order = list(self._workers)
+        """Time every engine once a round, process by process, in random order."""
         for _ in range(rounds):
-            for use, count in USES.items():
-                random.shuffle(order)
-                for key in order:
-                    taken = self.lap(key, use, count)
-                    laps.setdefault(key, {}).setdefault(use, []).append(taken)
-
-    def lap(self, key: str, use: str, count: int) -> float:
-        """Microseconds for one use."""
-        subject = "bare" if key == "bare alone" else key
-        taken: float = self._workers[key].ask(
-            "lap", subject=subject, use=use, count=count
-        )
-        return taken
+            random.shuffle(self._groups)
+            for group in self._groups:
+                for use, count in USES.items():
+                    for engine in random.sample([*group.engines], len(group.engines)):
+                        taken = group.lap(engine, use, count)
+                        laps.setdefault(engine, {}).setdefault(use, []).append(taken)
 
     def others(self, seconds: float) -> dict[str, dict[str, float]]:
-        """The CPU of threads that are not the application's, where there are any.
-
-        Each subject has a process to itself here: threads cannot be told apart.
-        """
+        """The CPU of threads that are not the application's, where there are any."""
         found = {}
-        for key in [key for key in self._workers if key.startswith(THREADED)]:
-            with Worker("timing") as worker:
-                self._make(key, self.base[key], worker)
-                found[key] = worker.ask("others", subject=key, seconds=seconds)
+        for group in self._groups:
+            for subject in group.engines.values():
+                if subject.startswith(THREADED):
+                    taken = group.worker.ask("others", subject=subject, seconds=seconds)
+                    found[subject] = taken
         return found
 
 
@@ -140,11 +156,6 @@ def main() -> None:
         metavar="NAME=VALUE[ ...]",
         help="also connmon with these options of its URL; may be repeated",
     )
-    parser.add_argument(
-        "--apart",
-        action="store_true",
-        help="a process for each subject, to see what sharing one does",
-    )
     given = parser.parse_args()
     starts = given.starts or (1 if given.quick else 4)
     rounds = given.rounds or (5 if given.quick else 20)
@@ -153,9 +164,8 @@ def main() -> None:
     measured = Measured()
     for _ in range(starts):
         with ExitStack() as stack:
-            field = Field(stack, subjects, given.apart)
+            field = Field(stack, subjects)
             field.run(rounds, measured.laps)
-            measured.base = field.base
             measured.missing = field.missing
             for key, taken in field.others(0.3 if given.quick else 1.5).items():
                 measured.others.setdefault(key, []).append(taken)
@@ -187,7 +197,6 @@ class Measured:
     def __init__(self) -> None:
         """Begin with none."""
         self.laps: Laps = {}
-        self.base: dict[str, str] = {}
         self.missing: dict[str, str] = {}
         self.others: dict[str, list[dict[str, float]]] = {}
 
@@ -211,19 +220,18 @@ class Measured:
                 }
                 for key, uses in self.laps.items()
             },
-            "compared with": self.base,
             "missing": self.missing,
             "other threads": self.others,
         }
 
     def targets(self) -> list[Target]:
         """What has to hold of connmon with its defaults."""
-        if "connmon" not in self.base:
+        if "connmon" not in self.laps:
             return []
         ratio = {
             (use, base): statistics.median(self.ratios("connmon", use, base))
             for use in USES
-            for base in ("bare", "pass")
+            for base in REFERENCES
         }
         found = [
             Target("pool, of bare", 1.25, ratio["pool", "bare"]),
@@ -232,30 +240,40 @@ class Measured:
         ]
         added = self.added("connmon", "pool")
         for rival in ("prometheus", "prometheus-hold", "collectd-mended"):
-            if rival in self.base:
+            if rival in self.laps:
                 share = added / self.added(rival, "pool")
                 found.append(Target(f"pool, added, of {rival}", 0.5, share))
         return found
 
     def ratios(self, subject: str, use: str, base: str) -> list[float]:
-        """A subject's laps as multiples of another's in the same round."""
-        pairs = zip(self.laps[subject][use], self.laps[base][use], strict=True)
-        return [mine / other for mine, other in pairs]
+        """A subject's laps as multiples of a reference's in the same round."""
+        return [mine / other for mine, other in self._pairs(subject, use, base)]
 
     def added(self, subject: str, use: str) -> float:
         """Microseconds more than bare, the median of all rounds."""
-        laps, base = self.laps[subject][use], self.laps[self.base[subject]][use]
-        pairs = zip(laps, base, strict=True)
+        pairs = self._pairs(subject, use, "bare")
         return statistics.median(mine - bare for mine, bare in pairs)
+
+    def _pairs(
+        self, subject: str, use: str, base: str
+    ) -> Iterator[tuple[float, float]]:
+        """Its laps, each with a reference's; a reference has those of all processes."""
+        if subject not in REFERENCES:
+            mine, other = self.laps[subject][use], self.laps[beside(base, subject)][use]
+            yield from zip(mine, other, strict=True)
+            return
+        for key, laps in self.laps.items():
+            if key.startswith(f"{subject} beside "):
+                other = self.laps[key.replace(subject, base, 1)][use]
+                yield from zip(laps[use], other, strict=True)
 
     def _cells(self, subject: str, use: str) -> list[str]:
         """Microseconds, ratio and its spread, ratio to ``pass``, microseconds added."""
-        taken = f"{statistics.median(self.laps[subject][use]):.2f}"
+        pairs = self._pairs(subject, use, "bare")
+        taken = f"{statistics.median(mine for mine, _ in pairs):.2f}"
         if subject == "bare":
             return [taken, "1.00", "", "", ""]
-        low, middle, high = results.spread(
-            self.ratios(subject, use, self.base[subject])
-        )
+        low, middle, high = results.spread(self.ratios(subject, use, "bare"))
         of_pass = statistics.median(self.ratios(subject, use, "pass"))
         return [
             taken,

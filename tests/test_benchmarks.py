@@ -86,16 +86,33 @@ class OverheadTests(SynchronousTestCase):
     def measured(self) -> Measured:
         """Three rounds, the second of them on a machine at half its speed."""
         made = Measured()
-        made.base = {"bare": "bare", "pass": "bare", "connmon": "bare"}
-        for subject, lap in (("bare", 4.0), ("pass", 5.0), ("connmon", 6.0)):
-            made.laps[subject] = {
-                use: [lap, 2 * lap, lap] for use in ("pool", "select")
-            }
+        for engine, lap in (
+            ("bare beside connmon", 4.0),
+            ("pass beside connmon", 5.0),
+            ("connmon", 6.0),
+        ):
+            made.laps[engine] = {use: [lap, 2 * lap, lap] for use in ("pool", "select")}
         return made
 
     def test_ratios(self) -> None:
         """They are those within a round, so a slow round does not show."""
         self.assertEqual([1.5] * 3, self.measured().ratios("connmon", "pool", "bare"))
+
+    def test_references(self) -> None:
+        """They are timed in each process, and all of that counts."""
+        made = self.measured()
+        made.laps["bare beside nobody"] = {"pool": [4.0, 4.0]}
+        made.laps["pass beside nobody"] = {"pool": [6.0, 8.0]}
+        self.assertEqual(
+            [1.25, 1.25, 1.25, 1.5, 2.0], made.ratios("pass", "pool", "bare")
+        )
+
+    def test_one_that_has_no_reference_beside_it(self) -> None:
+        """It is compared with those that are alone."""
+        made = self.measured()
+        made.laps["bare beside nobody"] = {"pool": [4.0, 4.0]}
+        made.laps["otel-metrics"] = {"pool": [8.0, 12.0]}
+        self.assertEqual([2.0, 3.0], made.ratios("otel-metrics", "pool", "bare"))
 
     def test_row(self) -> None:
         """Microseconds, of bare, the spread, of pass, added; and again for select."""
@@ -117,8 +134,8 @@ class OverheadTests(SynchronousTestCase):
         self.assertEqual(
             [1.5, 1.2, 1.5], [round(target.found, 6) for target in made.targets()]
         )
-        made.base["prometheus"] = "bare"
-        made.laps["prometheus"] = {"pool": [8.0, 16.0, 8.0]}
+        made.laps["bare beside prometheus"] = {"pool": [3.0, 6.0, 3.0]}
+        made.laps["prometheus"] = {"pool": [7.0, 14.0, 7.0]}
         self.assertEqual(0.5, made.targets()[-1].found)
 
 
