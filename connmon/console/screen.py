@@ -22,6 +22,7 @@ from connmon.views.schema import (
     CHECKOUTS,
     CONNECTIONS,
     EVENTS,
+    HELD,
     HOSTS,
     NODES,
     POOLS,
@@ -271,7 +272,7 @@ def _stack(screen: Screen, sight: Sight) -> Pressed:
     found = None if frame is None else row(screen.place, frame, sight.page)
     if found is None:
         return noticed(screen, "there is no connection here"), Effect()
-    if found.get("state") not in (None, "out"):
+    if found.get("state") not in (None, *HELD):
         return noticed(screen, "nobody has this connection now"), Effect()
     held = found["process"], found["connection"]
     screen = replace(screen, mode=Mode.STACK, scroll=0, held=held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,14 @@ from connmon.model.process import Process
 from connmon.model.records import DETACHED, IDLE, OUT, ConnectionRecord, PoolFacts
 from connmon.views.alert import CRIT, OK, Signs, level, reason
 from connmon.views.moment import Moment
-from connmon.views.processes import in_scope
-from connmon.views.schema import CHECKOUTS, CONNECTIONS, VIEWS
-from connmon.views.table import Scope, Table
+from connmon.views.processes import in_scope, pools
+from connmon.views.schema import CHECKOUTS, CONNECTIONS, DISPOSED, VIEWS, Taking
+from connmon.views.table import Scope, Table, nothing
 
 STATES = {IDLE: "idle", OUT: "out", DETACHED: "detached"}
-DISPOSED = "disposed"
-"""What is out of a pool that was disposed of since."""
+
+FEW = 3
+"""Of those who wait for a pool, so many are named before its connections."""
 
 
 class Connections:
@@ -92,20 +93,57 @@ def described(facts: PoolFacts) -> str:
     return ", ".join(said)
 
 
+def about(scope: Scope, pools: Callable[[Scope], Table]) -> str:
+    """What the pool is like that a scope names, and who waits for what is out of it.
+
+    Nothing if it names none; ``pools`` makes the table of the pools in a scope.
+    """
+    if "process" not in scope or "pool_id" not in scope:
+        return ""
+    table = pools({name: scope[name] for name in ("process", "pool_id")})
+    for entry in table.entries:
+        row = {name: table.values.get(name, nothing)(entry) for name in _OF_POOL}
+        return described(_facts(row)) + _in_line(row["waiting"], row["waiters"] or ())
+    return ""
+
+
+_OF_POOL = (
+    *("pool_name", "kind", "pool_size", "max_overflow", "timeout_seconds"),
+    *("recycle_seconds", "pre_ping", "waiting", "waiters"),
+)
+"""What is told of a pool before its connections."""
+
+
+def _facts(row: Mapping[str, Any]) -> PoolFacts:
+    return PoolFacts(
+        row["pool_name"] or "",
+        row["kind"] or "",
+        row["pool_size"],
+        row["max_overflow"],
+        row["timeout_seconds"],
+        row["recycle_seconds"],
+        bool(row["pre_ping"]),
+    )
+
+
+def _in_line(waiting: int | None, waiters: Sequence[Taking]) -> str:
+    """Those who have waited for longest, and how many more there are."""
+    if not waiters:
+        return ""
+    said = [
+        f"{each.owner} for {each.seconds:.1f}s" + (each.site and f" at {each.site}")
+        for each in waiters[:FEW]
+    ]
+    if waiting and waiting > len(said):
+        said.append(f"{waiting - len(said)} more")
+    return f"; waiting: {', '.join(said)}"
+
+
 def _table(view: str, moment: Moment, scope: Scope, found: Connections) -> Table:
     values = {**_whose(found), **_what(moment, found), **_judged(moment, found)}
     entries = range(len(found.records))
-    return Table(VIEWS[view], entries, values, _about(moment, scope))
-
-
-def _about(moment: Moment, scope: Scope) -> str:
-    """What the pool is like that the scope names."""
-    if "process" not in scope or "pool_id" not in scope:
-        return ""
-    wanted = {"process": scope["process"]}
-    pools = (p for each in in_scope(moment, wanted) for p in each.pools.values())
-    facts = (each.facts for each in pools if each.id == scope["pool_id"])
-    return next(map(described, facts), "")
+    of_pool = about(scope, lambda wanted: pools(moment, wanted).within(wanted))
+    return Table(VIEWS[view], entries, values, of_pool)
 
 
 def _whose(found: Connections) -> dict[str, Callable[[Any], Any]]:

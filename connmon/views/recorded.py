@@ -6,12 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
-from connmon.model.records import PoolFacts
-from connmon.views.connections import described
+from connmon.views.connections import about
 from connmon.views.frame import Frame, Row
 from connmon.views.groups import SUMMED_UP_BY, grouped, narrower
 from connmon.views.query import Query
-from connmon.views.schema import CHECKOUTS, CONNECTIONS, HOSTS, POOLS, PROGRAMS, VIEWS
+from connmon.views.schema import (
+    CHECKOUTS,
+    CONNECTIONS,
+    HELD,
+    HOSTS,
+    POOLS,
+    PROGRAMS,
+    VIEWS,
+)
 from connmon.views.table import Scope, Table
 
 _MADE = (CHECKOUTS, *SUMMED_UP_BY)
@@ -39,12 +46,12 @@ class Recorded:
         values = _values(frame)
         rows = list(frame.rows)
         if view == CHECKOUTS and "state" in values:
-            rows = [row for row in rows if values["state"](row) == "out"]
+            rows = [row for row in rows if values["state"](row) in HELD]
         table = Table(
             VIEWS[view],
             rows,
             values,
-            self._about(scope) if view in (CONNECTIONS, CHECKOUTS) else "",
+            about(scope, self._pools) if view in (CONNECTIONS, CHECKOUTS) else "",
             self._parent(frame) if view == PROGRAMS else None,
         )
         return table.within(scope) if scope else table
@@ -70,29 +77,8 @@ class Recorded:
 
         return parent
 
-    def _about(self, scope: Scope) -> str:
-        """What the pool is like that the scope names."""
-        if "process" not in scope or "pool_id" not in scope:
-            return ""
-        wanted = {name: scope[name] for name in ("process", "pool_id")}
-        pools = self.table(POOLS, wanted, 0.0)
-        rows = (
-            {name: read(row) for name, read in pools.values.items()}
-            for row in pools.entries
-        )
-        return next((described(_facts(row)) for row in rows), "")
-
-
-def _facts(row: Mapping[str, Any]) -> PoolFacts:
-    return PoolFacts(
-        row.get("pool_name") or "",
-        row.get("kind") or "",
-        row.get("pool_size"),
-        row.get("max_overflow"),
-        row.get("timeout_seconds"),
-        row.get("recycle_seconds"),
-        bool(row.get("pre_ping")),
-    )
+    def _pools(self, scope: Scope) -> Table:
+        return self.table(POOLS, scope, 0.0)
 
 
 def _values(frame: Frame) -> dict[str, Any]:

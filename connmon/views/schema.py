@@ -73,6 +73,12 @@ class Taking(NamedTuple):
     tag: str = ""
 
 
+DISPOSED = "disposed"
+"""The state of what is out of a pool that was disposed of since."""
+
+HELD = ("out", DISPOSED)
+"""The states of connections that somebody has checked out."""
+
 WAIT_HISTOGRAM = "wait_histogram"
 """The field of how long waits took."""
 

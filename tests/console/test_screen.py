@@ -648,7 +648,7 @@ class StackTests(SynchronousTestCase):
     def test_it_is_asked_for(self) -> None:
         """By the process's token and the connection's number."""
         for view in (CONNECTIONS, CHECKOUTS):
-            for values in ({"state": "out"}, {}):
+            for values in ({"state": "out"}, {"state": "disposed"}, {}):
                 screen, sight = self.seeing(view, **values)
                 found, effect = pressed(screen, "s", sight=sight)
                 shown = replace(screen, mode=Mode.STACK, held=("3fa2", 7))

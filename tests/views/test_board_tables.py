@@ -19,10 +19,12 @@ from connmon.model.records import (
     Maxima,
     PoolFacts,
     Report,
+    WaiterRecord,
 )
 from connmon.views.connections import described
 from connmon.views.fleet import Fleet
 from connmon.views.query import Query
+from connmon.views.recorded import WHOLE, Recorded
 from connmon.views.schema import (
     CHECKOUTS,
     CONNECTIONS,
@@ -776,6 +778,34 @@ class ConnectionsTests(SynchronousTestCase):
         ):
             query = Query(CONNECTIONS, scope=tuple(scope.items()))
             self.assertEqual(about, Fleet(a_board()).answer(query, NOW).about, scope)
+
+    def test_who_waits_for_what_is_out(self) -> None:
+        """The longest are named, and how many more there are; in recordings as well."""
+        board = Board("s", "n")
+        waiters = tuple(
+            WaiterRecord(of, CLOCK - since, f"t{since:g}", site)
+            for of, since, site in (
+                *((1, 9.0, "a.py:1 f"), (2, 8.0, ""), (1, 7.0, ""), (1, 6.0, "b.py:2")),
+                (1, 5.0, "b.py:2"),
+            )
+        )
+        facts = BOUNDED._replace(recycle=None, pre_ping=False)
+        pools = (pool(1, facts), pool(2, facts))
+        report = Report(0, None, CLOCK, 1.0, Counters(), Maxima(), pools)
+        report = replace(report, waiting=5, waiters=waiters)
+        told(board, Identity("p", "h", "p", 1), report)
+        fleet = Fleet(board)
+        of_pool = "QueuePool 2+1, timeout 30s; waiting: "
+        replayed = Recorded(fleet.answers(WHOLE, NOW))
+        for id, expected in (
+            (1, "t9 for 9.0s at a.py:1 f, t7 for 7.0s, t6 for 6.0s at b.py:2, 1 more"),
+            (2, "t8 for 8.0s"),
+        ):
+            scope = {"process": "p", "pool_id": id}
+            frame = fleet.answer(Query(CONNECTIONS, scope=tuple(scope.items())), NOW)
+            self.assertEqual(of_pool + expected, frame.about)
+            table = replayed.table(CHECKOUTS, scope, NOW)
+            self.assertEqual(of_pool + expected, table.about)
 
     def test_pools_in_words(self) -> None:
         """What a pool has not is not said."""

@@ -274,7 +274,8 @@ class ScopeTests(SynchronousTestCase):
         """As where its connections are shown."""
         query = Query(SITES, scope=(("process", "p1"), ("pool_id", 1)))
         self.assertEqual(
-            "QueuePool 2+1, timeout 30s, recycle 3600s, pre-ping",
+            "QueuePool 2+1, timeout 30s, recycle 3600s, pre-ping; "
+            f"waiting: t9 for 5.0s at {ORDERS}",
             Fleet(a_board()).answer(query, NOW).about,
         )
 

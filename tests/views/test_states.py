@@ -40,6 +40,7 @@ from connmon.views.alert import (
 )
 from connmon.views.fleet import Fleet
 from connmon.views.query import Query
+from connmon.views.recorded import WHOLE, Recorded
 from connmon.views.schema import CHECKOUTS, HOSTS, POOLS, PROCESSES, PROGRAMS
 from tests.views.boards import BOUNDED, CLOCK, NOW, connection, pool, told
 
@@ -125,6 +126,8 @@ class StatesTests(SynchronousTestCase):
         self.assertEqual((3, 2 / 3, 11.0), tuple(frame.rows[0][-3:]))
         states = self.fleet.answer(Query(CHECKOUTS, fields=("state",)), NOW).rows
         self.assertEqual({"out", "disposed"}, {row[-1] for row in states})
+        recorded = Recorded(self.fleet.answers(WHOLE, NOW))
+        self.assertEqual(3, len(list(recorded.table(CHECKOUTS, {}, NOW).entries)))
         gone = NOW + STILL_SECONDS + 1.0
         self.tell(gone, connections=(old,), waiting=1, waiters=(WAITER,))
         self.assertNotEqual(STUCK, self.seen(gone)[0])
