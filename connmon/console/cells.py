@@ -83,11 +83,10 @@ def records(value: object, manner: Manner) -> list[str]:
     return said
 
 
-def tallies(
-    value: object, glyphs: Glyphs, called: Callable[[str], str] = str
-) -> list[str]:
-    """How many there were for each reason, one by one, as that is ``called``."""
-    said = []
+def tallies(name: str, values: Values, glyphs: Glyphs) -> list[str]:
+    """How many there were for each reason, or of which length, one by one."""
+    said, value = [], values.get(name)
+    called = _up_to if name == WAIT_HISTOGRAM else str
     for each in value if isinstance(value, (list, tuple)) else ():
         if isinstance(each, (list, tuple)) and len(each) > 1:
             count = number(each[1])
@@ -312,10 +311,8 @@ def _records(name: str, values: Values, manner: Manner) -> str:
 
 
 def _tallies(name: str, values: Values, manner: Manner) -> str:
-    value = values.get(name)
-    called = _up_to if name == WAIT_HISTOGRAM else str
-    said = sentence(", ".join(tallies(value, manner.glyphs, called)), manner.glyphs)
-    return said or (figures.UNKNOWN if value is None else "0")
+    said = sentence(", ".join(tallies(name, values, manner.glyphs)), manner.glyphs)
+    return said or (figures.UNKNOWN if values.get(name) is None else "0")
 
 
 def _alert(name: str, values: Values, manner: Manner) -> str:

@@ -26,6 +26,7 @@ from connmon.views.schema import (
     SITES,
     TAGS,
     TIMEOUTS,
+    WAIT_HISTOGRAM,
     Taking,
 )
 
@@ -80,12 +81,14 @@ def _sentences(view: str, values: Values, glyphs: Glyphs) -> list[str]:
         return [sentence(values.get(_SAID[view]), glyphs)]
     if view == TIMEOUTS:
         return []
+    waits = ", ".join(tallies(WAIT_HISTOGRAM, values, glyphs))
     owner, uses = harmless(values.get("owner"), glyphs), number(values.get("uses"))
     return [
         f"thread {owner}" if owner else "",
         "" if uses is None else _times(int(uses)),
         sentence(values.get("reason"), glyphs),
-        ", ".join(tallies(values.get("closings"), glyphs)),
+        ", ".join(tallies("closings", values, glyphs)),
+        f"waits up to {waits}" if waits else "",
     ]
 
 
