@@ -12,6 +12,7 @@
 # PYTHON=python3.12 make ...    another interpreter
 # make demo ARGS="--seconds 30" options for the demo
 # make test TESTS=tests.model   a part of the suite; for the matrix and the hosts too
+# make test JOBS=1              one test after the other: with output as they go
 # make matrix ONLY=python3.11-sqlalchemy1.4
 
 PYTHON ?= python3
@@ -19,6 +20,9 @@ PYTHON ?= python3
 TESTS ?= $(filter-out tests.hosts,$(subst /,.,$(PACKAGES:/__init__.py=) $(MODULES:.py=)))
 PACKAGES := $(wildcard tests/*/__init__.py)
 MODULES := $(wildcard tests/test_*.py)
+
+# Most tests of the whole wait for processes, so two at a time take 60 % of the time.
+JOBS ?= 2
 
 DEMO := .venv-demo
 TEST := .venv-test
@@ -50,12 +54,14 @@ test: $(TEST)/.installed
 suite:
 	@mkdir -p $(ENV)/suite && find $(ENV)/suite -maxdepth 1 -type l -delete
 	@ln -s $(addprefix $(CURDIR)/,$(SEEN)) $(ENV)/suite
-	@cd $(ENV)/suite && PYTHONWARNINGS='$(WARNINGS)' exec ../bin/python -m twisted.trial $(TESTS)
+	@cd $(ENV)/suite && PYTHONWARNINGS='$(WARNINGS)' exec ../bin/python -m twisted.trial \
+		$(if $(filter-out 1,$(JOBS)),-j$(JOBS)) $(TESTS)
 
-# TESTS only as given: the default is what this leaves to the suite.
+# TESTS only as given: the default is what this leaves to the suite. One after the other,
+# for some of the servers take a machine for themselves.
 hosts: $(HOSTS)/.installed $(HOSTS)/threadless
 	@CONNMON_REQUIRE_HOSTS=1 CONNMON_REQUIRE_SERVERS=1 \
-		$(MAKE) --no-print-directory suite ENV=$(HOSTS) \
+		$(MAKE) --no-print-directory suite ENV=$(HOSTS) JOBS=1 \
 		TESTS="$(if $(filter file,$(origin TESTS)),tests.hosts,$(TESTS))"
 
 check: $(CHECK)/.installed
