@@ -25,6 +25,10 @@ MOST = 2**63 - 1
 """The largest count; sums beyond it are of what somebody made up, and as large."""
 
 
+LONGEST = 1e9
+"""No duration is told that is longer: a process may say anything of its clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a process is.
@@ -259,7 +263,7 @@ class Incident(NamedTuple):
 
     def seconds(self, since: float) -> float:
         """For how long somebody had held or waited who began to at that reading."""
-        return max(self.at - since, 0.0)
+        return min(max(self.at - since, 0.0), LONGEST)
 
 
 #: Returned by the garbage collector: nobody had a reference to it any more.

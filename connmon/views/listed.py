@@ -9,8 +9,7 @@ from typing import Any
 from connmon.model.blackbox import Kept
 from connmon.model.figures import places
 from connmon.model.journal import Remark
-from connmon.model.records import Holder, Incident, InLine
-from connmon.views.moment import LONGEST
+from connmon.model.records import LONGEST, Holder, Incident, InLine
 from connmon.views.roster import NodeRow
 from connmon.views.schema import EVENTS, NODES, TIMEOUTS, VIEWS, Taking
 from connmon.views.table import Table

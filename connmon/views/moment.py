@@ -11,13 +11,10 @@ from connmon.model.board import Board
 from connmon.model.extent import Program
 from connmon.model.figures import Figures
 from connmon.model.process import Process
-from connmon.model.records import MOST
+from connmon.model.records import LONGEST, MOST
 from connmon.model.servers import Claim, Server
 from connmon.model.trouble import WELL
 from connmon.views.alert import LONG_SECONDS, OK, RANKS, USED, Signs, alert
-
-LONGEST = 1e9
-"""No duration is told that is longer: a process may say anything of its clock."""
 
 
 class Overview(NamedTuple):

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.console.picture import as_line, of_line
 from connmon.model.board import Board
 from connmon.model.records import (
+    LONGEST,
     Counters,
     Holder,
     Identity,
@@ -129,6 +130,21 @@ class TimeoutsTests(SynchronousTestCase):
             Query(TIMEOUTS, sort="-holders"), NOW
         )
         self.assertEqual(2, frame.count)
+
+    def test_clocks_that_cannot_be(self) -> None:
+        """Durations stay such that whoever looks can read them."""
+        odd = incident(1, 5.0)._replace(at=1.7e308)
+        since = -1.7e308
+        odd = odd._replace(
+            victim=odd.victim._replace(since=since),
+            holders=tuple(each._replace(since=since) for each in odd.holders),
+            waiters=tuple(each._replace(since=since) for each in odd.waiters),
+        )
+        frame = Fleet(a_board(odd)).answer(Query(TIMEOUTS), NOW)
+        (row,) = rows(frame)
+        takings = (*row["holders"], *row["waiters"])
+        found = {row["waited_seconds"], *(each.seconds for each in takings)}
+        self.assertEqual({LONGEST}, found)
 
     def test_recorded(self) -> None:
         """A recording shows the same."""
