@@ -81,6 +81,8 @@ class WaitsCase(SynchronousTestCase):
             **{"poolclass": QueuePool, **chosen, **options},
         )
         self.addCleanup(engine.dispose)
+        # What is returned to it after a disposal is its own to close.
+        self.addCleanup(engine.pool.dispose)
         Watch(self.agent, engine, transactions=NONE, trace=trace)
         return engine
 
@@ -195,8 +197,6 @@ class ThreadTests(WaitsCase):
     def test_through_a_disposal(self) -> None:
         """Who waits for the pool that was goes on, and the next is heard as well."""
         engine = self.engine()
-        # What is returned to it after the disposal is its own to close.
-        self.addCleanup(engine.pool.dispose)
         held = engine.connect()
         with self.working("old", partial(use, engine)):
             self.await_waiting(1)
