@@ -57,6 +57,7 @@ class Process:
         "_figures",
         "_lapses",
         "_odd",
+        "_silent",
         "_timeouts",
         "_waits",
         "checkouts",
@@ -84,6 +85,8 @@ class Process:
         self.standing = Standing(0, 0, LIVE)
         self.heard = 0.0
         self.clock = 0.0
+        #: How long after its last word its end was noticed.
+        self._silent = 0.0
         self._began: float | None = None
         self.counters = Counters()
         self.maxima = Maxima()
@@ -109,7 +112,7 @@ class Process:
     @property
     def offset(self) -> float:
         """What leads from a reading of its clock to one of the node's."""
-        return self.heard - self.clock
+        return self.heard - self._silent - self.clock
 
     @property
     def began(self) -> float | None:
@@ -249,6 +252,7 @@ class Process:
             lapses = self._lapses.items()
             self._lapses = {id: each for id, each in lapses if id in self.pools}
         self.clock = report.clock
+        self._silent = 0.0
         self.counters = report.counters
         self.maxima = report.maxima
         self._began = report.began
@@ -293,7 +297,7 @@ class Process:
         return Report(
             sequence=self.standing.sequence,
             base=None,
-            clock=self.clock,
+            clock=self.clock + self._silent,
             span=0.0,
             counters=self.counters,
             maxima=self.maxima,
@@ -310,8 +314,7 @@ class Process:
     def wither(self, standing: Standing, now: float) -> None:
         """Become a tombstone: the totals stay, what was open does not."""
         self.standing = standing
-        # So that what its clock was read for stays where it is by the node's.
-        self.clock += now - self.heard
+        self._silent = now - self.heard
         self.heard = now
         self._timeouts.clear()
         self._waits.clear()

@@ -24,15 +24,19 @@ from connmon.model.holding import Waiter
 from connmon.model.ledger import Ledger
 from connmon.model.records import (
     IDLE,
+    LIVE,
     MOST,
     OUT,
     ConnectionRecord,
     Counters,
+    Home,
     Identity,
     Maxima,
     PoolFacts,
     PoolRecord,
+    Record,
     Report,
+    Standing,
 )
 from connmon.views.frame import Gauge
 from connmon.wire.reports import decode_report, encode_report
@@ -642,6 +646,32 @@ class WaitsTests(SynchronousTestCase):
         self.assertEqual(2, sum(service.waits_lately(103.0).counts))
         found = self.board.incidents(103.0)
         self.assertEqual([2.0, 2.0], [age for age, _ in found])
+
+
+class LostTests(SynchronousTestCase):
+    """A process at another node, which is not heard for a while."""
+
+    def told(self, clock: float, sequence: int) -> Record:
+        """A hundred checkouts a second by its own clock."""
+        counters = Counters(int(100 * clock), int(100 * clock))
+        said = Report(sequence, None, clock, 0.0, counters, Maxima(), began=0.0)
+        standing = Standing(1, sequence, LIVE)
+        return Record(who(), standing, Home("node1", "1"), 0.0, 0.0, said)
+
+    def test_found_again(self) -> None:
+        """What it did meanwhile took as long as its own clock says."""
+        board = Board("default", "node2", now=990.0)
+        for second in range(5):
+            board.adopted(self.told(100.0 + second, 1 + second), 1000.0 + second)
+        board.disowned(Home("node1", "1"), (), 1120.0)
+        process = board.processes["p1"]
+        self.assertFalse(process.live)
+        at = process.offset
+        board.adopted(self.told(224.0, 50), 1124.0)
+        for second in range(3):
+            board.adopted(self.told(225.0 + second, 51 + second), 1125.0 + second)
+            self.assertEqual(100.0, round(process.per_second(1125.0 + second) or 0.0))
+        self.assertEqual((900.0, 900.0), (at, process.offset))
 
 
 class Fleet(RuleBasedStateMachine):
