@@ -19,7 +19,7 @@ Owner = object
 SHARING = 500
 """Of how many sites a pool knows that others return what is taken there."""
 
-KEPT = 100
+KEPT = 200
 """How many incidents a process keeps while it cannot tell of them."""
 
 EACH_SECOND = 100

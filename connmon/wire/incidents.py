@@ -11,7 +11,7 @@
 A pool that times out does so many times in a row, while nearly the same hold and wait.
 So facts, a victim, a holder or one in line is either its array, or the number of one
 that came before it in the same list of incidents, counted from zero as they come. At
-most a hundred holders and as many in line are read of each.
+most a hundred holders and as many in line are read of each, and a thousand incidents.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from connmon.wire.commands import NAME_LIMIT, TEXT_LIMIT
 from connmon.wire.facts import decode_facts
 from connmon.wire.fields import array, count, flag, number, optional_count, text
 
+MOST = 1000
+"""Incidents that are read of one report: no process tells as many."""
+
 _Part = TypeVar("_Part", PoolFacts, Holder, InLine)
 
 
@@ -38,7 +41,7 @@ def encode_incidents(incidents: Iterable[Incident]) -> list[Any]:
 def decode_incidents(value: Any) -> tuple[Incident, ...]:
     """Such arrays as incidents, or ``ProtocolError``."""
     known: list[Any] = []
-    return tuple(_incident(each, known) for each in array(value))
+    return tuple(_incident(each, known) for each in array(value)[:MOST])
 
 
 class _Once:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
+from connmon.model.blackbox import BlackBox
 from connmon.model.board import Board
 from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.records import (
@@ -81,12 +82,19 @@ def notice(number: int, kind: str, seconds: float = 0.0, pool: int = 1) -> Notic
 class RuleTests(SynchronousTestCase):
     """What the rules say of processes that report so."""
 
-    def found(self, *reports: Report, same: bool = False) -> Sequence[Finding]:
-        """The findings about ``api``, a process of it on each of several hosts."""
+    def found(
+        self, *reports: Report, same: bool = False, forget: bool = False
+    ) -> Sequence[Finding]:
+        """The findings about ``api``, a process of it on each of several hosts.
+
+        With ``forget`` the node's black box has lost what they told.
+        """
         board = Board("s", "n")
         for number, each in enumerate(reports, 1):
             host = "ctl1" if same else f"ctl{number}"
             told(board, Identity(f"p{number}", host, "api", 10 + number), each)
+        if forget:
+            board.black_box = BlackBox()
         return findings(Moment(board, NOW))
 
     def one(self, rule: str, *reports: Report) -> Finding:
@@ -292,6 +300,36 @@ class RuleTests(SynchronousTestCase):
         few = counters._replace(connects=99)
         self.silent(report(churning._replace(counters=few), up=20.0))
         self.silent(report(record(counters=counters)))
+
+    def test_nested_in_a_crowd(self) -> None:
+        """Who gave up counts once, though those before saw him in line."""
+        line = tuple(
+            InLine(CLOCK - 30.0 - n, f"w{n}", SITE, holds=True) for n in range(4)
+        )
+        crowd = tuple(
+            Incident(
+                n + 1, 1, CLOCK - 1.0, n + 1, FACTS, line[n], waiters=line[n + 1 :]
+            )
+            for n in range(4)
+        )
+        said = self.one("nested-checkout", replace(report(record()), incidents=crowd))
+        self.assertIn("w3 in ctl1 pid 11 waited for 32.0s", said.evidence)
+        self.assertIn("4 such waits known", said.evidence)
+
+    def test_in_somebody_elses_storm(self) -> None:
+        """What a process keeps itself is known when the black box has lost it."""
+        told = replace(report(record()), incidents=(incident(True),))
+        (found,) = self.found(told, forget=True)
+        self.assertEqual("nested-checkout", found.rule)
+
+    def test_more_out_than_there_are_places(self) -> None:
+        """Some of them outlived the pool before."""
+        counters = SETTLED._replace(waits=50, timeouts=2)
+        short = record(counters=counters, peak=19)
+        said = self.one(
+            "pool-too-small", replace(report(short), incidents=(incident(),))
+        )
+        self.assertIn("15 of 15 were out at most", said.evidence)
 
     def test_nested(self) -> None:
         """Somebody waits now who has one out, or did when it timed out."""

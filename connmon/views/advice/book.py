@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
+from connmon.model.blackbox import BlackBox
 from connmon.model.process import Process
-from connmon.model.records import Incident
 from connmon.views.advice import holding, misuse, sizing
 from connmon.views.advice.finding import SEVERITIES, Finding
 from connmon.views.advice.nested import nested
@@ -47,20 +47,17 @@ def findings(moment: Moment, progname: str | None = None) -> list[Finding]:
     for program in moment.board.sums.programs.values():
         if program.live and progname in (None, program.progname):
             programs.setdefault(program.progname, []).extend(program.live.values())
-    incidents = moment.board.black_box.by_process()
-    found = list(_about(programs, moment.now, incidents))
+    found = list(_about(programs, moment.now, moment.board.black_box))
     found.sort(key=_rank)
     return found
 
 
 def _about(
-    programs: dict[str, list[Process]],
-    now: float,
-    incidents: dict[str, list[Incident]],
+    programs: dict[str, list[Process]], now: float, black_box: BlackBox
 ) -> Iterator[Finding]:
     for progname, processes in programs.items():
         yield from misuse.engine_per_request(progname, processes, now)
-        for use in uses(progname, processes, now, incidents):
+        for use in uses(progname, processes, now, black_box):
             for rule in RULES:
                 yield from rule(use)
 

@@ -101,9 +101,15 @@ def seconds_of(member: Member) -> Iterator[Second]:
         if waiter.holds and waiter.pool == member.record.id:
             ago = member.ago(waiter.since)
             yield Second(ago, waiter.owner, waiter.site, member)
+    # Who gave up after others had is in their incidents as well.
+    longest: dict[tuple[str, float], Second] = {}
     for incident in member.incidents:
         for each in (incident.victim, *incident.waiters):
-            if each.holds:
-                yield Second(
-                    incident.seconds(each.since), each.owner, each.site, member
-                )
+            if not each.holds:
+                continue
+            seconds = incident.seconds(each.since)
+            known = longest.get((each.owner, each.since))
+            if known is None or known.seconds < seconds:
+                second = Second(seconds, each.owner, each.site, member)
+                longest[each.owner, each.since] = second
+    yield from longest.values()

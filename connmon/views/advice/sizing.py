@@ -90,7 +90,7 @@ def too_small(use: Use) -> Iterator[Finding]:
         f"and {wanted} were wanted at once",
         evidence=f"{worst.waits} of {worst.attempts} attempted checkouts waited and "
         f"{counters.timeouts} timed out in {worst.who}, "
-        f"where {were(worst.peak, f' of {capacity}')} out at most",
+        f"where {were(min(worst.peak, capacity), f' of {capacity}')} out at most",
         advice=f"set pool_size={pool_size} (it is {size}; max_overflow={overflow or 0})"
         + (sooner if held >= LONG_HOLD else ""),
     )

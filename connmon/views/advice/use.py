@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from connmon.model.blackbox import BlackBox
 from connmon.model.figures import places
 from connmon.model.process import Process
 from connmon.model.records import ConnectionRecord, Incident, Notice, PoolRecord
@@ -115,18 +116,21 @@ def uses(
     progname: str,
     processes: Iterable[Process],
     now: float,
-    incidents: Mapping[str, Sequence[Incident]],
+    black_box: BlackBox,
 ) -> Iterator[Use]:
-    """The uses of a program, of which these are the live processes.
-
-    ``incidents`` are those that are kept, by the token of the process.
-    """
+    """The uses of a program, of which these are the live processes."""
     groups: dict[str, list[Member]] = {}
     for process in processes:
-        known = incidents.get(process.identity.process, ())
+        known = _incidents(process, black_box)
         for record in process.pools.values():
             members = groups.setdefault(record.facts.name, [])
             of_pool = [each for each in known if each.pool == record.id]
             members.append(Member(process, record, now, of_pool))
     for name, members in groups.items():
         yield Use(progname, name, members)
+
+
+def _incidents(process: Process, black_box: BlackBox) -> list[Incident]:
+    """All that are known of a process: it keeps its last few in any case."""
+    known = (*black_box.of(process.identity.process), *process.incidents)
+    return list({each.number: each for each in known}.values())
