@@ -8,7 +8,7 @@ said is the throttle's affair. To tell of another total that should not grow, ad
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from connmon.daemon import blame, faults
@@ -24,6 +24,7 @@ from connmon.model.records import (
     LEAKS,
     Counters,
     Identity,
+    Incident,
     Notice,
 )
 from connmon.wording import printable, shown
@@ -75,13 +76,15 @@ class Before(NamedTuple):
 
     ``counters`` are the process's, ``None`` if nothing was known of it, and ``live``
     says whether it counted. ``absent`` is for how many seconds its program had had no
-    process, ``None`` if it had one. ``noticed`` is the number of its last notice.
+    process, ``None`` if it had one. ``noticed`` is the number of its last notice,
+    ``timed_out`` that of its last incident.
     """
 
     counters: Counters | None
     live: bool
     absent: float | None
     noticed: int = 0
+    timed_out: int = 0
 
 
 class Chronicle:
@@ -100,9 +103,9 @@ class Chronicle:
         process = self._board.processes.get(identity.process)
         if process is None:
             return Before(None, False, self._comings.absent(identity, now))
-        noticed = process.notices[-1].number if process.notices else 0
+        noticed, timed_out = _last(process.notices), _last(process.incidents)
         absent = None if process.live else self._comings.absent(identity, now)
-        return Before(process.counters, process.live, absent, noticed)
+        return Before(process.counters, process.live, absent, noticed, timed_out)
 
     def reported(self, process: Process, before: Before, now: float) -> None:
         """The board applied a report of a process linked here."""
@@ -111,7 +114,7 @@ class Chronicle:
         known = before.counters
         if known is None:
             known = Counters() if _is_young(process, now) else process.counters
-        self._count(process, known, now)
+        self._count(process, before, known, now)
         self._share(process, before, now)
         self._notice(process, before, known, now)
         # Places are counted only where that could matter: it costs.
@@ -132,15 +135,32 @@ class Chronicle:
         self._forget()
         self._throttle.tick(now)
 
-    def _count(self, process: Process, known: Counters, now: float) -> None:
+    def _count(
+        self, process: Process, before: Before, known: Counters, now: float
+    ) -> None:
         """Tell how far totals have grown that should not."""
         counters = process.counters
         for kind, total in _TOTALS:
             grown = total(counters) - total(known)
             if grown > 0:
-                text = _blamed(process, grown, now) if kind is TIMED_OUT else ""
+                text = ""
+                if kind is TIMED_OUT:
+                    text = self._blamed(process, before, grown, now)
                 text = text or kind.again(grown)
                 self._happened(kind, process.identity, text, now, amount=grown)
+
+    def _blamed(self, process: Process, before: Before, times: int, now: float) -> str:
+        """What was so when a pool of a process timed out just now, if that is known.
+
+        Of many in a row that one tells most when most were in line: in the end all
+        have given up.
+        """
+        known = self._board.black_box.of(process.identity.process)
+        new = [each for each in known if each.number > before.timed_out]
+        told = max(new or process.incidents[-1:], key=_in_line, default=None)
+        if told is None or now - (told.at + process.offset) > YOUNG_SECONDS:
+            return ""
+        return blame.sentence(told, times, named=len(process.pools) > 1)
 
     def _share(self, process: Process, before: Before, now: float) -> None:
         """Tell that a connection of another process is used in a fork of it."""
@@ -219,14 +239,14 @@ def _is_recent(notice: Notice, process: Process, now: float) -> bool:
     return now - (notice.at + process.offset) <= YOUNG_SECONDS
 
 
-def _blamed(process: Process, times: int, now: float) -> str:
-    """What was so when a pool of a process timed out just now, if that is known."""
-    if not process.incidents:
-        return ""
-    newest = process.incidents[-1]
-    if now - (newest.at + process.offset) > YOUNG_SECONDS:
-        return ""
-    return blame.sentence(newest, times, named=len(process.pools) > 1)
+def _last(told: Sequence[Notice] | Sequence[Incident]) -> int:
+    """The number of the last one, zero if there is none."""
+    return told[-1].number if told else 0
+
+
+def _in_line(incident: Incident) -> tuple[int, int]:
+    """How many were; of as many the newest counts."""
+    return incident.waiting, incident.number
 
 
 def _may_be_full(process: Process) -> bool:

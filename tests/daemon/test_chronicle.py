@@ -495,6 +495,18 @@ class TotalTests(SynchronousTestCase):
             [each.text for each in self.news()],
         )
 
+    def test_many_in_a_row(self) -> None:
+        """The one tells when most were in line; those told before are not meant."""
+        first = incident()._replace(waiting=30)
+        self.node.report(who(), Counters(timeouts=1), incidents=(first,))
+        self.node.runs(100.0 + 2 * PAUSE_SECONDS)
+        crowd = tuple(
+            first._replace(number=number, waiting=waiting, at=self.node.now)
+            for number, waiting in ((2, 9), (3, 8), (4, 0))
+        )
+        self.node.report(who(), Counters(timeouts=4), incidents=(first, *crowd))
+        self.assertIn("3 times: 15 of 15 out, 9 more waiting;", self.news()[-1].text)
+
     def test_an_incident_of_long_ago(self) -> None:
         """It is not what happened now."""
         self.node.report(who(), Counters(), incidents=(incident(),))
