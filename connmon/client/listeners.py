@@ -333,6 +333,9 @@ class Watch:
         record.info[TOKEN] = Token(self, connection, record, id(dbapi_connection))
         record.info[KEY] = connection
         pool.ledger.enter(connection)
+        if is_late(record) and not connection.disposed:
+            # Whoever disposed of it meanwhile may not have seen this one.
+            connection.outlives_pool()
         return connection
 
     def stale(self, connection: Connection) -> None:

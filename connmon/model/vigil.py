@@ -137,7 +137,7 @@ class Vigil:
             if not each.takes_place or owner is None:
                 continue
             first, its_use = firsts.setdefault(owner, (each, use))
-            are_both = first.uses == its_use and first.state == OUT
+            are_both = first.uses == its_use and first.takes_place
             if first is not each and are_both and each.uses == use:
                 later = max(first, each, key=lambda one: one.since)
                 if self._is_news(pool, later, now):

@@ -24,6 +24,7 @@ class PoolStatusTests(SynchronousTestCase):
         idle, used, detached = (ledger.opened(pool, 1.0) for _ in range(3))
         for each in (idle, used, detached):
             each.taken(2.0, "me", "a.py:1 takes")
+        idle.outlives_pool()
         used.session, used.address, used.tag = 48197, "10.0.0.5:53211", "job"
         give(idle, 2.5)
         ledger.detached(detached, 3.0)
@@ -52,6 +53,7 @@ class PoolStatusTests(SynchronousTestCase):
                 "idle": 1,
                 "used": 1,
                 "detached": 1,
+                "disposed": 1,
                 "max_connections": 3,
                 "max_used": 3,
                 "checkouts": 3,
@@ -91,6 +93,7 @@ class PoolStatusTests(SynchronousTestCase):
                 "state_seconds": 10.0,
                 "age_seconds": 11.0,
                 "uses": 1,
+                "disposed": False,
                 "owner": "me",
                 "site": "a.py:1 takes",
                 "tag": "job",

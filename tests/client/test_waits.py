@@ -19,7 +19,7 @@ from twisted.trial import util
 from twisted.trial.unittest import SynchronousTestCase
 
 import connmon
-from connmon.client import listeners
+from connmon.client import listeners, tokens
 from connmon.client.agent import HERE
 from connmon.client.listeners import LINES, Watch
 from connmon.client.options import NONE
@@ -226,6 +226,21 @@ class ThreadTests(WaitsCase):
         self.assertEqual([*known], [each.connection for each in incident.holders])
         old.close()
         new.close()
+
+    def test_disposed_of_while_one_is_opened(self) -> None:
+        """It is of the pool before, though nobody could mark it in time."""
+        engine = self.engine()
+        plain = tokens.Token
+
+        def token(*arguments: Any) -> Any:
+            self.patch(listeners, "Token", plain)
+            engine.dispose()
+            return plain(*arguments)
+
+        self.patch(listeners, "Token", token)
+        with engine.connect():
+            (told,) = self.read().connections
+        self.assertTrue(told.disposed)
 
     def test_who_waits_for_the_pool_before(self) -> None:
         """SQLAlchemy gives him a connection of that one, which takes no place here."""
