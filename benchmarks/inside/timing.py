@@ -15,7 +15,7 @@ from benchmarks.inside.subjects import Setting, Watched, watched
 
 BEFORE = 500
 """How often an engine is used before a lap: as often as connmon looks closely at it in
-a second, where it is used a hundred thousand times or more.
+a second.
 """
 
 _SUBJECTS: dict[str, Watched] = {}

@@ -1,4 +1,4 @@
-"""A pool that timed out, in lines: who held its connections then, and who waited."""
+"""A checkout that timed out, in lines: who held its pool's connections, who waited."""
 
 from __future__ import annotations
 

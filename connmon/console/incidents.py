@@ -1,4 +1,4 @@
-"""``connmon timeouts``: each pool that timed out, with who held and who waited then."""
+"""``connmon timeouts``: each timeout of a pool, with who held and who waited then."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from connmon.views.schema import TIMEOUTS
 
 
 class Timeouts(Listing):
-    """What the nodes kept of pools that timed out, the newest first."""
+    """What the nodes kept of checkouts that timed out, the newest first."""
 
     view = TIMEOUTS
-    description = "Pools that timed out: who held the connections, and who waited."
+    description = "Checkouts that timed out: who held the connections, and who waited."
     nothing = "no checkout has timed out"
 
     def add_choice(self, group: argparse._ArgumentGroup) -> None:

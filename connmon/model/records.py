@@ -91,8 +91,8 @@ class ConnectionRecord(NamedTuple):
     ``quiet`` since when nothing was executed in that; ``None`` if it is in none, or one
     is executing now, or neither is known. ``leak`` says why nobody can return it any
     more, in a few words, and is empty as long as somebody may. ``disposed`` says that
-    its pool was disposed of while it was out: it takes no place of the pool that is
-    there now, and is closed when it comes back.
+    its pool was disposed of since it was opened: it takes no place of the pool that is
+    there now, and nobody takes it from there.
     """
 
     id: int
