@@ -21,7 +21,7 @@ from dataclasses import replace
 from enum import Enum
 
 from connmon.errors import OutOfTurn
-from connmon.model.blackbox import MOST, BlackBox, Kept
+from connmon.model.blackbox import BlackBox, Kept
 from connmon.model.extent import Program
 from connmon.model.homes import Digests, Homes
 from connmon.model.process import Process
@@ -361,7 +361,7 @@ class Board:
         process.accept(report, heard)
         self.sums.changed(process, before, now)
         self.sums.count(process, known, report.span, now, waited)
-        for each in report.incidents[-MOST:]:
+        for each in report.incidents:
             at = each.at + process.offset
             self.black_box.keep(process.identity, each, at)
 

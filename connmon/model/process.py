@@ -314,7 +314,7 @@ class Process:
     def wither(self, standing: Standing, now: float) -> None:
         """Become a tombstone: the totals stay, what was open does not."""
         self.standing = standing
-        self._silent = now - self.heard
+        self._silent += now - self.heard
         self.heard = now
         self._timeouts.clear()
         self._waits.clear()

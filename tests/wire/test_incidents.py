@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from connmon.errors import ProtocolError
 from connmon.model.holding import LISTED
 from connmon.model.records import Holder, Incident, InLine, PoolFacts
-from connmon.wire.incidents import decode_incidents, encode_incidents
+from connmon.wire.incidents import MOST, decode_incidents, encode_incidents
 
 FACTS = [
     PoolFacts("postgresql+psycopg://db/app", "QueuePool", 5, 10, 30.0),
@@ -89,6 +89,12 @@ class IncidentTests(SynchronousTestCase):
         first, second = decode_incidents(sent((one, other)))
         self.assertEqual(many[:LISTED], first.holders)
         self.assertEqual(other, second)
+
+    def test_more_than_a_process_tells(self) -> None:
+        """They would keep a node busy: the rest is not read."""
+        one = Incident(1, 1, 9.0, 1, FACTS[0], IN_LINE[0])
+        many = tuple(one._replace(number=n) for n in range(MOST + 5))
+        self.assertEqual(many[:MOST], decode_incidents(sent(many)))
 
     def test_parts_that_did_not_come_before(self) -> None:
         """Nor may a part be another kind of thing than it is needed for."""
