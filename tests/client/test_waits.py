@@ -242,6 +242,18 @@ class ThreadTests(WaitsCase):
             (told,) = self.read().connections
         self.assertTrue(told.disposed)
 
+    def test_what_is_of_another_engines_pool(self) -> None:
+        """Of two that shared one, the later disposal marks only what is of that one."""
+        engine = self.engine()
+        other = create_engine("sqlite://", pool=engine.pool)
+        Watch(self.agent, other, transactions=NONE)
+        other.dispose()
+        self.addCleanup(other.dispose)
+        with other.connect():
+            engine.dispose()
+            report = self.agent.ledger.whole(0, 0.0, 0.0)
+            self.assertEqual([False], [each.disposed for each in report.connections])
+
     def test_who_waits_for_the_pool_before(self) -> None:
         """SQLAlchemy gives him a connection of that one, which takes no place here."""
         engine = self.engine(pool_timeout=0.3)

@@ -308,7 +308,7 @@ class RuleTests(SynchronousTestCase):
         )
         crowd = tuple(
             Incident(
-                n + 1, 1, CLOCK - 1.0, n + 1, FACTS, line[n], waiters=line[n + 1 :]
+                n + 1, 1, CLOCK - 4.0 + n, n + 1, FACTS, line[n], waiters=line[n + 1 :]
             )
             for n in range(4)
         )
