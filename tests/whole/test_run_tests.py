@@ -101,9 +101,12 @@ FORGETFUL = {
             shop.take()
     """,
     "cancelled.py": """
-        import asyncio
+        import asyncio, threading
         from sqlalchemy.ext.asyncio import create_async_engine
 
+        # The driver's thread finds the loop closed, and may be telling so, half a line
+        # of it, when the process ends.
+        threading.excepthook = lambda args: None
         engine = create_async_engine("sqlite+aiosqlite:///shop.db")
 
         async def forget():
@@ -172,7 +175,7 @@ class LeakTests(RunTestCase):
         """Where the pool cannot take it back."""
         done = self.ran("python", "-W", "ignore", "cancelled.py")
         self.assertEqual((1, 2), (done.status, len(done.said)), done.err)
-        self.assertIn("cancelled.py:8 forget (forgetful)", done.said[1])
+        self.assertIn("cancelled.py:11 forget (forgetful)", done.said[1])
 
     def test_engines_that_are_dropped(self) -> None:
         """What was returned to them is none, though nobody closed it."""
