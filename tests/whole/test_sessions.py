@@ -9,71 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
-import socket
-import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from connmon.client.sessions import Session, session_of
 from tests.whole import servers
-from tests.whole.fleet import Running
-
-#: Passes bytes on to a port on loopback. For each client it says where that came from,
-#: as it accepted it, and where it came from itself as it went on. A program of its own:
-#: a driver in C may keep all our threads from running while it waits.
-PROXY = """
-import asyncio, sys
-host, there = sys.argv[1], int(sys.argv[2])
-def written(name):
-    return ("[%s]:%d" if ":" in name[0] else "%s:%d") % name[:2]
-async def pass_on(reader, writer):
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-    finally:
-        writer.close()
-async def accept(reader, writer):
-    onward = await asyncio.open_connection("127.0.0.1", there)
-    near = written(writer.get_extra_info("peername"))
-    print(near, written(onward[1].get_extra_info("sockname")), flush=True)
-    await asyncio.gather(pass_on(reader, onward[1]), pass_on(onward[0], writer))
-async def main():
-    server = await asyncio.start_server(accept, host, 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-asyncio.run(main())
-"""
-
-
-class Proxy(Running):
-    """A proxy between its own port and a server's."""
-
-    def __init__(self, server: servers.Server, host: str) -> None:
-        """Listen on any port of ``host``."""
-        super().__init__([sys.executable, "-c", PROXY, host, str(server.port)])
-        self.port = int(self.out.until(lambda line: True))
-
-    def accepted(self, address: str) -> str:
-        """Whom the server sees with this address of the proxy's, as we accepted him."""
-        return self.out.until(lambda line: line.endswith(f" {address}")).split()[0]
-
-
-def can_listen(host: str) -> bool:
-    """Whether this machine has that address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, 0), family=family).close()
-    except OSError:
-        return False
-    return True
+from tests.whole.drivers import OfDriver, OfMariaDB, OfPostgreSQL
+from tests.whole.proxy import Proxy, can_listen
 
 
 class Made:
@@ -91,41 +39,15 @@ class Made:
 Check = Callable[[Any, Made], None]
 
 
-class SessionChecks:
+class SessionChecks(OfDriver):
     """What holds for each driver; mixed into a test case for each."""
 
-    driver: ClassVar[str]
-    package: ClassVar[str]
-    server: servers.Server
     #: What to connect with, beyond the URL.
     arguments: ClassVar[dict[str, Any]] = {}
     #: Whether the driver lets anybody at its socket.
     tells_address: ClassVar[bool] = True
-    is_async: ClassVar[bool] = False
     assertEqual: Any
     assertNotEqual: Any
-
-    def setUp(self) -> None:
-        """Skip where the driver is not installed, or SQLAlchemy does not know it."""
-        if importlib.util.find_spec(self.package) is None:
-            raise SkipTest(f"{self.package} is not installed")
-        self.server = self.running()
-        try:
-            make_url(self.server.url(self.driver)).get_dialect()
-        except NoSuchModuleError as error:
-            raise SkipTest(f"this SQLAlchemy has no dialect for it: {error}") from error
-
-    def running(self) -> servers.Server:
-        """The server; skips where there is none."""
-        raise NotImplementedError
-
-    def own_id(self, connection: Any) -> int:
-        """The id of a session, by its own query."""
-        raise NotImplementedError
-
-    def listed(self) -> dict[int, str]:
-        """The addresses of all sessions, by id, as the server lists them."""
-        raise NotImplementedError
 
     def last(self) -> dict[int, Any]:
         """What tells each session's last statement from another, by id."""
@@ -141,7 +63,7 @@ class SessionChecks:
         """The id is that of the server's, and the address the one it lists with it."""
 
         def check(connection: Any, made: Made) -> None:
-            session, own = made.session, self.own_id(connection)
+            session, own = made.session, self.id_of(connection)
             self.assertEqual(self.told(own, self.listed()[own]), session)
 
         self.connected(self.server.url(self.driver), check)
@@ -150,7 +72,7 @@ class SessionChecks:
         """The server has had no statement meanwhile, and it would be seen if it had."""
 
         def check(connection: Any, made: Made) -> None:
-            own = self.own_id(connection)
+            own = self.id_of(connection)
             self.assertEqual(made.before[own], made.after[own])
             self.assertNotEqual(made.after[own], self.last()[own])
 
@@ -160,7 +82,7 @@ class SessionChecks:
         """It is still told of a session that the server has ended."""
 
         def check(connection: Any, made: Made) -> None:
-            own = self.own_id(connection)
+            own = self.id_of(connection)
             dbapi_connection = connection.connection.dbapi_connection
             self.server.kill(own)
             servers.eventually(lambda: own not in self.listed(), 10)
@@ -181,12 +103,16 @@ class SessionChecks:
         """There is an id and no address."""
 
         def check(connection: Any, made: Made) -> None:
-            self.assertEqual(Session(self.own_id(connection), ""), made.session)
+            self.assertEqual(Session(self.id_of(connection), ""), made.session)
 
         url = f"{self.server.dialect}+{self.driver}://root:{self.server.password}@/test"
         self.connected(url, check, **self.by_socket())
 
     # What they share.
+
+    def id_of(self, connection: Any) -> int:
+        """The id of a session, by its own query."""
+        return int(connection.execute(text(self.own_id)).scalar())
 
     def told(self, id: int, address: str) -> Session:
         """What this driver is to tell of such a session."""
@@ -198,7 +124,7 @@ class SessionChecks:
             raise SkipTest(f"nothing can listen on {host}")
 
         def check(connection: Any, made: Made) -> None:
-            own = self.own_id(connection)
+            own = self.id_of(connection)
             # By what the server says: a driver may have come more than once.
             accepted = proxy.accepted(self.listed()[own])
             self.assertEqual(self.told(own, accepted), made.session)
@@ -241,22 +167,8 @@ class SessionChecks:
         return noted
 
 
-class MariaDBChecks(SessionChecks):
+class MariaDBChecks(OfMariaDB, SessionChecks):
     """What holds for each driver of MariaDB."""
-
-    def running(self) -> servers.Server:
-        """The test run's MariaDB."""
-        return servers.mariadb()
-
-    def own_id(self, connection: Any) -> int:
-        """The thread id."""
-        return int(connection.execute(text("SELECT CONNECTION_ID()")).scalar())
-
-    def listed(self) -> dict[int, str]:
-        """By the process list."""
-        return dict(
-            self.server.query("SELECT id, host FROM information_schema.processlist")
-        )
 
     def last(self) -> dict[int, Any]:
         """By the server's count of statements."""
@@ -269,25 +181,8 @@ class MariaDBChecks(SessionChecks):
         return {"unix_socket": str(self.server.directory / "socket")}
 
 
-class PostgreSQLChecks(SessionChecks):
+class PostgreSQLChecks(OfPostgreSQL, SessionChecks):
     """What holds for each driver of PostgreSQL."""
-
-    def running(self) -> servers.Server:
-        """The test run's PostgreSQL."""
-        return servers.postgresql()
-
-    def own_id(self, connection: Any) -> int:
-        """The backend's pid."""
-        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar())
-
-    def listed(self) -> dict[int, str]:
-        """By ``pg_stat_activity``."""
-        return dict(
-            self.server.query(
-                "SELECT pid, host(client_addr) || ':' || client_port"
-                " FROM pg_stat_activity WHERE backend_type = 'client backend'"
-            )
-        )
 
     def last(self) -> dict[int, Any]:
         """By the moment it began, and the one in which the session came to rest."""

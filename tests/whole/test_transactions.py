@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.ext.asyncio import create_async_engine
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client.listeners import Watch
 from connmon.client.options import ALL
 from connmon.model.ledger import Ledger
-from tests.whole import servers
+from tests.whole.drivers import OfDriver, OfMariaDB, OfPostgreSQL
 from tests.whole.fleet import BIN, WITHIN, Application, Console, Node, ran
 from tests.whole.servers import eventually
 
@@ -35,34 +32,18 @@ class StandIn:
         self.ledger = Ledger()
 
 
-class TransactionChecks:
+class TransactionChecks(OfDriver):
     """What holds for each driver; mixed into a test case for each."""
 
-    driver: ClassVar[str]
-    package: ClassVar[str]
-    is_async: ClassVar[bool] = False
-    #: The statement that tells a session's own id.
-    own: ClassVar[str]
-    server: servers.Server
     assertEqual: Any
     assertIsNone: Any
 
     def setUp(self) -> None:
-        """Skip where the driver is not installed, or SQLAlchemy does not know it."""
-        if importlib.util.find_spec(self.package) is None:
-            raise SkipTest(f"{self.package} is not installed")
-        self.server = self.running()
-        try:
-            make_url(self.server.url(self.driver)).get_dialect()
-        except NoSuchModuleError as error:
-            raise SkipTest(f"this SQLAlchemy has no dialect for it: {error}") from error
+        """Nothing has been told."""
+        super().setUp()
         self.agent: Any = StandIn()
 
-    def running(self) -> servers.Server:
-        """The server; skips where there is none."""
-        raise NotImplementedError
-
-    def listed(self, session: int) -> float | None:
+    def in_transaction(self, session: int) -> float | None:
         """For how long the server has a session in a transaction, as it lists them."""
         raise NotImplementedError
 
@@ -94,7 +75,7 @@ class TransactionChecks:
 
     def do(self, connection: Any) -> None:
         """One connection, through all of it."""
-        self.session = int(connection.execute(text(self.own)).scalar())
+        self.session = int(connection.execute(text(self.own_id)).scalar())
         self.table = f"txn_{self.driver}"
         connection.execute(text(f"CREATE TABLE {self.table} (x INTEGER)"))
         connection.commit()
@@ -129,7 +110,7 @@ class TransactionChecks:
         began, quiet = self.told()
         assert began is not None
         assert quiet is not None
-        listed = self.listed(self.session)
+        listed = self.in_transaction(self.session)
         assert listed is not None
         after = time.monotonic()
         # The server may tell whole seconds, and heard each question when it did.
@@ -205,7 +186,7 @@ class TransactionChecks:
         for _ in range(500):
             # InnoDB shows the same again to who asks sooner than after 0.1 s.
             time.sleep(0.12)
-            if (self.listed(self.session) is not None) == expected:
+            if (self.in_transaction(self.session) is not None) == expected:
                 return
         raise AssertionError(f"the server: {what}: expected {expected}")
 
@@ -220,16 +201,10 @@ class TransactionChecks:
         )
 
 
-class MariaDBChecks(TransactionChecks):
+class MariaDBChecks(OfMariaDB, TransactionChecks):
     """What holds for each driver of MariaDB."""
 
-    own = "SELECT CONNECTION_ID()"
-
-    def running(self) -> servers.Server:
-        """The test run's MariaDB."""
-        return servers.mariadb()
-
-    def listed(self, session: int) -> float | None:
+    def in_transaction(self, session: int) -> float | None:
         """By ``innodb_trx``, which has what InnoDB has been asked for."""
         rows = self.server.query(
             "SELECT timestampdiff(SECOND, trx_started, now())"
@@ -243,16 +218,10 @@ class MariaDBChecks(TransactionChecks):
         dbapi_connection.autocommit(on)
 
 
-class PostgreSQLChecks(TransactionChecks):
+class PostgreSQLChecks(OfPostgreSQL, TransactionChecks):
     """What holds for each driver of PostgreSQL."""
 
-    own = "SELECT pg_backend_pid()"
-
-    def running(self) -> servers.Server:
-        """The test run's PostgreSQL."""
-        return servers.postgresql()
-
-    def listed(self, session: int) -> float | None:
+    def in_transaction(self, session: int) -> float | None:
         """By ``pg_stat_activity``: it is idle in transaction."""
         rows = self.server.query(
             "SELECT extract(epoch FROM clock_timestamp() - xact_start)"

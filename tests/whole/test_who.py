@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 from contextlib import ExitStack
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import NoSuchModuleError
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.whole import servers
+from tests.whole.drivers import OfDriver, OfMariaDB, OfPostgreSQL
 from tests.whole.fleet import BIN, WITHIN, Application, Node, ran
-from tests.whole.test_sessions import Proxy, can_listen
+from tests.whole.proxy import Proxy, can_listen
 
 SHOP = """
 import asyncio, threading
@@ -76,12 +75,9 @@ def release():
 """The same with asyncio."""
 
 
-class Asking:
+class Asking(OfDriver):
     """A program that uses a driver, and what is known of its sessions."""
 
-    driver: ClassVar[str]
-    package: ClassVar[str]
-    own_id: ClassVar[str]
     #: The query string of the URL, beyond what is connmon's.
     query: ClassVar[dict[str, str]] = {}
     #: Whether the driver lets anybody at its socket.
@@ -89,7 +85,6 @@ class Asking:
     module: ClassVar[str] = SHOP
     function: ClassVar[str] = "hold"
     thread: ClassVar[str] = "MainThread"
-    server: servers.Server
     addCleanup: Any
     assertEqual: Any
     assertIn: Any
@@ -97,28 +92,14 @@ class Asking:
     mktemp: Any
 
     def setUp(self) -> None:
-        """A node, and a program beside it; skip where something is not installed."""
-        if importlib.util.find_spec(self.package) is None:
-            raise SkipTest(f"{self.package} is not installed")
-        self.server = self.running()
-        try:
-            make_url(self.server.url(self.driver)).get_dialect()
-        except NoSuchModuleError as error:
-            raise SkipTest(f"this SQLAlchemy has no dialect for it: {error}") from error
+        """A node, and a program beside it."""
+        super().setUp()
         self.stack = ExitStack()
         self.addCleanup(self.stack.close)
         self.node = self.stack.enter_context(Node())
         self.place = Path(self.mktemp()).resolve()
         self.place.mkdir()
         (self.place / "shop.py").write_text(self.module)
-
-    def running(self) -> servers.Server:
-        """The server; skips where there is none."""
-        raise NotImplementedError
-
-    def listed(self) -> dict[int, str]:
-        """The addresses of all sessions, by id, as the server lists them."""
-        raise NotImplementedError
 
     def holding(self, port: int, host: str = "127.0.0.1") -> tuple[Application, int]:
         """A program that has a connection out, and that session's id."""
@@ -243,41 +224,6 @@ class ProxyChecks(Asking):
                 self.check(application, own, self.found(asked), asked, accepted)
 
 
-class OfMariaDB(Asking):
-    """With MariaDB."""
-
-    own_id = "SELECT CONNECTION_ID()"
-
-    def running(self) -> servers.Server:
-        """The test run's MariaDB."""
-        return servers.mariadb()
-
-    def listed(self) -> dict[int, str]:
-        """By the process list."""
-        return dict(
-            self.server.query("SELECT id, host FROM information_schema.processlist")
-        )
-
-
-class OfPostgreSQL(Asking):
-    """With PostgreSQL."""
-
-    own_id = "SELECT pg_backend_pid()"
-
-    def running(self) -> servers.Server:
-        """The test run's PostgreSQL."""
-        return servers.postgresql()
-
-    def listed(self) -> dict[int, str]:
-        """By ``pg_stat_activity``."""
-        return dict(
-            self.server.query(
-                "SELECT pid, host(client_addr) || ':' || client_port"
-                " FROM pg_stat_activity WHERE backend_type = 'client backend'"
-            )
-        )
-
-
 class PyMySQLTests(DriverChecks, ProxyChecks, OfMariaDB, SynchronousTestCase):
     """PyMySQL."""
 
@@ -344,7 +290,7 @@ class Pg8000Tests(DriverChecks, OfPostgreSQL, SynchronousTestCase):
     driver = package = "pg8000"
 
 
-class SeveralTests(OfPostgreSQL, SynchronousTestCase):
+class SeveralTests(Asking, OfPostgreSQL, SynchronousTestCase):
     """Several sessions at once."""
 
     driver = package = "psycopg2"
