@@ -305,7 +305,7 @@ def _worded(name: str, value: object, source: Source, rank: int) -> _Written:
         raise written.fault(
             f"expected one printable word of at most {_LONGEST_NAME} characters"
         )
-    if name == "program" and not value.isprintable():
+    if name == "program" and not (value.isprintable() and value.strip()):
         raise written.fault("expected printable text")
     return written
 

@@ -19,6 +19,17 @@ _WELL = (("alert", "ok"), ("severity", "info"), ("state", "up"))
 _PACES = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 
 
+def of_updates(change: Rule) -> Rule:
+    """What changes the time between updates, which a recording has of its own."""
+
+    def rule(screen: Screen, sight: Sight) -> Pressed:
+        if sight.replay:
+            return noticed(screen, "a recording has its own pace: [ and ]"), Effect()
+        return change(screen, sight)
+
+    return rule
+
+
 def ask(asking: Asking) -> Rule:
     """Ask, with an answer to begin with where there is one."""
 

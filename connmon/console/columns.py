@@ -159,8 +159,9 @@ _RANKS = {
     POOLS: "pool_name ckout closings waiters wait_histogram | progname pid state "
     "waiting pool_used oldest_seconds pool_size conn txn_seconds wait_p99_seconds "
     "hostname",
-    CONNECTIONS: "connection state out_seconds | site txn_seconds pid server_session "
-    "owner txn_idle_seconds idle_seconds age_seconds progname hostname uses pool_name",
+    CONNECTIONS: "connection state out_seconds | progname site txn_seconds pid "
+    "hostname server_session owner txn_idle_seconds idle_seconds age_seconds uses "
+    "pool_name",
     CHECKOUTS: "out_seconds progname | site txn_seconds owner pid hostname "
     "txn_idle_seconds server_session pool_name age_seconds uses",
     NODES: "node state | reason since_seconds clients address lag_seconds "

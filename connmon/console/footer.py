@@ -36,10 +36,14 @@ def reminder(keys: Keys, place: str, room: int, glyphs: Glyphs) -> Line:
     return (*line, (Style.QUIET, " " * blanks + place))
 
 
-def place(first: int, last: int, count: int, total: int = 0) -> str:
-    """Which rows are seen, of how many, and of how many before a filter."""
+def place(first: int, last: int, count: int, total: int = 0, order: str = "") -> str:
+    """Which rows are seen, of how many, and of how many before a filter.
+
+    ``order`` is what they are sorted by, where no heading says so.
+    """
     seen = f"{first + 1 if last > first else 0}-{last} of {count}"
-    return f"{seen} ({total} in all)" if total > count else seen
+    seen += f" ({total} in all)" if total > count else ""
+    return f"{seen}, by {order}" if order else seen
 
 
 def typed(prompt: Prompt, room: int, glyphs: Glyphs) -> Line:

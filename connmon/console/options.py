@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from math import isfinite
 
 from connmon import __version__, config
+from connmon.console.column import column
 from connmon.console.player import moment
 from connmon.errors import ConfigError, QueryError
 from connmon.views.answer import checked
 from connmon.views.query import Query
-from connmon.views.schema import PROGRAMS, VIEWS, View
+from connmon.views.schema import PROGRAMS, VIEWS, Field, View
 from connmon.wire.commands import MAX_FEED_SECONDS, MIN_FEED_SECONDS
 
 DEFAULT_DELAY = 2.0
+
+WIDEST = 10_000
+"""The most cells of a line of plain text that one may ask for."""
 
 COLORS = ("auto", "always", "never")
 
@@ -178,7 +182,7 @@ def _check_replay(parser: argparse.ArgumentParser, given: argparse.Namespace) ->
 def _order(parser: argparse.ArgumentParser, text: str, view: View) -> str:
     """The order that ``-o`` means: + is downwards and - upwards, as in top."""
     name = text[1:] if text.startswith(("+", "-")) else text
-    meant = view.meant(name)
+    meant = view.meant(name) or _headed(view, name)
     if len(meant) != 1:
         wrong = f"several fields begin with {name[:40]!r}"
         if not meant:
@@ -188,8 +192,20 @@ def _order(parser: argparse.ArgumentParser, text: str, view: View) -> str:
             f"argument -o/--sort: {wrong} in {view.name}, expected one of {names}"
         )
     (field,) = meant
-    down = text.startswith("+") or (field.kind.is_number and not text.startswith("-"))
-    return f"-{field.name}" if down else field.name
+    return field.order(text[: len(text) - len(name)])
+
+
+def _headed(view: View, name: str) -> tuple[Field, ...]:
+    """The fields over whose columns that stands on the screen, such as ``POOL worst``.
+
+    There it may be another word than in the lists of fields.
+    """
+    said = name.casefold()
+    return tuple(
+        each
+        for each in view.fields
+        if said and column(view.name, each.name).heading.casefold() == said
+    )
 
 
 def target(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Target:
@@ -293,7 +309,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "-w",
         "--width",
         metavar="COLUMNS",
-        type=count,
+        type=_width,
         help="cut plain text to this width; default: not at all",
     )
 
@@ -359,9 +375,16 @@ def positive(text: str, what: str = "a number") -> float:
 
 def count(text: str) -> int:
     """How many ticks."""
-    plain = text.isascii() and text.isdigit() and len(text) <= 18
-    if not plain or int(text) < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text[:20]!r}, expected a whole number from 1"
-        )
+    return _whole(text, 10**18 - 1, "expected a whole number from 1")
+
+
+def _width(text: str) -> int:
+    """How many cells a line may have: sentences are given what is left over."""
+    return _whole(text, WIDEST, f"expected a whole number from 1 to {WIDEST}")
+
+
+def _whole(text: str, most: int, expected: str) -> int:
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not plain or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r}, {expected}")
     return int(text)

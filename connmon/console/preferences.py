@@ -78,7 +78,9 @@ def save(choices: Choices, environ: Mapping[str, str]) -> str:
             "cannot write console.json: no home directory, "
             "expected an absolute path in HOME or XDG_CONFIG_HOME"
         )
-    text = json.dumps({"version": _VERSION, **asdict(choices)}, indent=2) + "\n"
+    kept = {"version": _VERSION, **asdict(choices)}
+    kept["sorts"] = {view: _written(each) for view, each in choices.sorts.items()}
+    text = json.dumps(kept, indent=2) + "\n"
     try:
         _put(text.encode("ascii"), os.path.realpath(file))
     except (OSError, ValueError) as error:
@@ -196,14 +198,20 @@ def _entries(key: str, value: object, wrong: list[str]) -> dict[str, str]:
 
 
 def _sort(view: View, value: object) -> str:
-    """The order of a view: the name of a field, with ``-`` if it is downwards."""
+    """The order of a view, as ``-o`` has it: a field, with ``+`` or ``-`` before it."""
     if isinstance(value, str):
-        field = view.field(value.removeprefix("-"))
+        sign = value[:1] if value[:1] in ("+", "-") else ""
+        field = view.field(value.removeprefix(sign))
         if field:
-            return ("-" if value.startswith("-") else "") + field.name
+            return field.order(sign)
     raise ConfigError(
-        f"expected a field of {view.name}, or one after '-', not {_said(value)}"
+        f"expected a field of {view.name}, or one after '+' or '-', not {_said(value)}"
     )
+
+
+def _written(order: str) -> str:
+    """An order as ``-o`` has it, whatever the kind of the field."""
+    return f"+{order[1:]}" if order.startswith("-") else f"-{order}"
 
 
 def _set(_view: View, value: object) -> str:

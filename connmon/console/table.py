@@ -9,7 +9,7 @@ from itertools import chain
 from connmon.console import cells, columns, rows
 from connmon.console.cells import Manner
 from connmon.console.choices import Choices
-from connmon.console.column import Column, Look
+from connmon.console.column import Column, Look, column
 from connmon.console.columns import GUTTER
 from connmon.console.cursor import position
 from connmon.console.layout import Widths
@@ -20,7 +20,7 @@ from connmon.console.sheet import Entry, Sheet, is_host, sheet
 from connmon.console.text import Glyphs, Line, Style
 from connmon.console.text import width as cells_of
 from connmon.views.frame import Frame
-from connmon.views.schema import NODES
+from connmon.views.schema import NODES, VIEWS
 
 _INDENT = "    "
 """Before what is said of a row below it."""
@@ -44,13 +44,15 @@ class Window:
 class Table:
     """What is seen of a frame: the rows of ``window``, with what is said below them.
 
-    ``selected`` is the row that the cursor is on.
+    ``selected`` is the row that the cursor is on. ``order`` is what somebody chose to
+    sort by, if its column, which would say so, is not shown.
     """
 
     heading: Line
     lines: list[Line]
     window: Window
     selected: Values | None = None
+    order: str = ""
 
 
 def empty(place: Place, choices: Choices, room: int, glyphs: Glyphs) -> Line:
@@ -97,7 +99,20 @@ def table(
         _interleaved(drawn, below),
         seen,
         None if cursor is None else written.entries[cursor].values,
+        _unseen(view, choices.sorts.get(view, ""), shown, manner.glyphs),
     )
+
+
+def _unseen(view: str, sort: str, shown: Widths, glyphs: Glyphs) -> str:
+    """The chosen order, with the sign for which way, unless its column is shown.
+
+    Empty as well if none was chosen, or no field of the view.
+    """
+    name = sort.removeprefix("-")
+    if not VIEWS[view].field(name) or any(each.name == name for each, _ in shown):
+        return ""
+    heading = column(view, name).heading
+    return f"{heading} {columns.sign(view, sort, glyphs)}"
 
 
 def text_lines(

@@ -64,6 +64,10 @@ _NOTHING = {
 }
 
 
+_UNHEARD: Line = ((Style.QUIET, "  not heard of yet"),)
+"""In the place of rows that no node has told."""
+
+
 @dataclass(frozen=True)
 class _Plan:
     """How many lines there are of what: over the table, of it, and below it.
@@ -150,7 +154,10 @@ def _table(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:
     """The table, with what there is to say of the selected row, and its place."""
     place, choices, frame = shown.screen.place, shown.screen.choices, shown.frame
     if frame is None or frame.view != place.view:
-        return [table.empty(place, choices, width, shown.glyphs)], ""
+        heading = table.empty(place, choices, width, shown.glyphs)
+        # While a node answers it is there in a moment, and words would only flash.
+        unheard = [_UNHEARD][: plan.page] if shown.state is State.LOST else []
+        return [heading, *unheard], ""
     drawn = table.table(
         frame,
         place,
@@ -165,7 +172,7 @@ def _table(shown: Shown, plan: _Plan, width: int) -> tuple[list[Line], str]:
     rows = (rows + [()] * plan.page)[: plan.page + plan.detail - len(below)] + below
     seen = drawn.window
     return [drawn.heading, *rows], footer.place(
-        seen.first, seen.last, seen.count, frame.total
+        seen.first, seen.last, seen.count, frame.total, drawn.order
     )
 
 

@@ -6,6 +6,7 @@ import gc
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -14,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from connmon import __version__, config
+from connmon.address import Address
 from connmon.daemon.chronicle import Chronicle
 from connmon.daemon.feeds import Feeds
 from connmon.daemon.intake import Node, NodeFactory
@@ -84,10 +86,13 @@ def make_node(options: Any, reactor: Any) -> MultiService:
     settings = config.load(options["config"])
     service = settings.service(options["service"])
     this = service.node(options["node"])
-    addresses = tuple(map(_host, options["host"])) or this.binds
+    hosts = tuple(map(_host, options["host"]))
+    listeners = bind_all(hosts or this.binds)
+    if hosts and len(service.nodes) == 1:
+        service = _found_at(service, listeners[0].address)
     node = join(reactor, service, this.name, os.urandom(8).hex())
     whole = MultiService()
-    listening = Listening(reactor, node, bind_all(addresses), settings.warnings)
+    listening = Listening(reactor, node, listeners, settings.warnings)
     listening.setServiceParent(whole)
     return whole
 
@@ -127,6 +132,17 @@ def join(reactor: Any, service: config.Service, name: str, incarnation: str) -> 
         settings=settings_of(service),
         clock=reactor,
     )
+
+
+def _found_at(service: config.Service, address: config.AnyAddress) -> config.Service:
+    """A service of one node, which is at this address and not at the configured one.
+
+    Where one listens on all addresses there are, the configured one may be right.
+    """
+    if isinstance(address, Address) and address.host in ("0.0.0.0", "::"):
+        return service
+    (this,) = service.nodes
+    return replace(service, nodes=(replace(this, hostname=address),))
 
 
 def _host(text: str) -> config.AnyAddress:

@@ -262,6 +262,9 @@ _UNITS = {
         "d": Fraction(86400),
     },
 }
+_LARGEST_SHARE = 10
+"""The most that a share without ``%`` can be; worst cases are several times a limit."""
+
 _EXPECTED = {
     Kind.COUNT: "a number such as 5, 1k or 1M",
     Kind.RATE: "a number such as 0.5, 1k or 1M",
@@ -283,6 +286,9 @@ def _number(term: _Term, field: Field) -> float:
     if match is None or factor is None:
         raise _unsuitable(term, field)
     exact = Fraction(match[1]) * factor
+    if field.kind is Kind.RATIO and not match[2] and exact > _LARGEST_SHARE:
+        # Who writes 80 means 80 %, and would wonder why nothing is found.
+        raise _unsuitable(term, field)
     # Whole ones stay so: a session's id may need more digits than a float has.
     return int(exact) if exact.denominator == 1 else float(exact)
 

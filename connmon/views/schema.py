@@ -119,6 +119,14 @@ class Field:
     heading: str
     meaning: str
 
+    def order(self, sign: str = "") -> str:
+        """To sort by this field: ``+`` puts the largest first, ``-`` the smallest.
+
+        So does top. Without a sign numbers begin with the largest, texts with A.
+        """
+        down = sign == "+" or (self.kind.is_number and sign != "-")
+        return turned(self.name) if down else self.name
+
 
 def turned(order: str) -> str:
     """The other way round: ``conn`` of ``-conn``, and ``-conn`` of ``conn``."""

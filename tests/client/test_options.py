@@ -342,7 +342,8 @@ class MistakeTests(SynchronousTestCase):
         """A service is one word; a program's name is printable."""
         self.assertIn("one printable word", self.told(Source({"service": "a b"})))
         self.assertIn("one printable word", self.told(Source({"service": 256 * "a"})))
-        self.assertIn("printable text", self.told(Source({"program": "a\tb"})))
+        for wrong in ("a\tb", " ", "\u2003"):
+            self.assertIn("printable text", self.told(Source({"program": wrong})))
         self.assertEqual("a b", chosen(Source({"program": "a b"})).program)
 
     def test_a_named_configuration_that_cannot_be_read(self) -> None:

@@ -840,7 +840,7 @@ class KeyTests(LiveTestCase):
         self.assertEqual(f"choices kept in {path}", self.notice())
         kept = json.loads(Path(path).read_text())
         self.assertEqual(
-            (HOSTS, 1.0, {PROGRAMS: "-conn"}, True),
+            (HOSTS, 1.0, {PROGRAMS: "+conn"}, True),
             tuple(kept[name] for name in ("view", "delay", "sorts", "exact")),
         )
 

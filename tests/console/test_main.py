@@ -147,7 +147,7 @@ class BeginTests(SynchronousTestCase):
 
     def test_a_filter_or_an_order(self) -> None:
         """They are of the view that they were checked for, which is then shown."""
-        kept = '{"view": "events", "sorts": {"programs": "conn", "hosts": "conn"}}'
+        kept = '{"view": "events", "sorts": {"programs": "-conn", "hosts": "-conn"}}'
         screen = self.begin(kept, query=Query(PROGRAMS, where=("nova",)))
         self.assertEqual((PROGRAMS, "nova"), (screen.place.view, screen.where))
         screen = self.begin(kept, query=Query(PROGRAMS), sort="-ckout")

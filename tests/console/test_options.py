@@ -212,11 +212,17 @@ class RowsTests(OptionsTestCase):
             ("-oldest_s", "oldest_seconds"),
             ("+PROGN", "-progname"),
             ("last 60s", "history"),
+            # What stands over the columns of the screen, where that is another word.
+            ("POOL worst", "-pool_worst"),
+            ("-pool WORST", "pool_worst"),
+            ("SIZE+OV", "-pool_size"),
         ):
             for argv in (["-o", text], ["--sort", text], [f"--sort={text}"]):
                 wanted = self.parse(*argv)
                 self.assertEqual((order, order), (wanted.sort, wanted.query.sort))
         self.assertEqual(None, self.parse().sort)
+        for text, order in (("TIME", "-age_seconds"), ("-WHO", "progname")):
+            self.assertEqual(order, self.parse("--view", "events", "-o", text).sort)
 
     def test_downwards_among_other_options(self) -> None:
         """A minus does not make another option of a field."""
@@ -448,15 +454,16 @@ class MistakeTests(OptionsTestCase):
 
     def test_bad_counts(self) -> None:
         """Whole numbers in plain digits only, and not so long that nobody counts."""
-        for name, said_name in (
-            ("--iterations", "-N/--iterations"),
-            ("--width", "-w/--width"),
+        wrong = ("x", "", "0", "-1", "1.5", "1_0", "٣", "9" * 5000)
+        for name, said_name, end, texts in (
+            ("--iterations", "-N/--iterations", "from 1", wrong),
+            ("--width", "-w/--width", "from 1 to 10000", (*wrong, "10001")),
         ):
-            for text in ("x", "", "0", "-1", "1.5", "1_0", "٣", "9" * 5000):
+            for text in texts:
                 said = self.complaint(f"{name}={text}")
                 start = f"connmon: error: argument {said_name}: "
                 self.assertTrue(said.startswith(start), said)
-                self.assertTrue(said.endswith(", expected a whole number from 1"), said)
+                self.assertTrue(said.endswith(f", expected a whole number {end}"), said)
                 self.assertLess(len(said), 200)
 
     def test_unknown_options_and_words(self) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.console.choices import Choices
+from connmon.console.options import parse
 from connmon.console.preferences import THEMES, load, path, save
 from connmon.errors import ConfigError
 from connmon.views.schema import VIEWS
@@ -494,18 +495,27 @@ class ContentTests(PreferencesTestCase):
     def test_sorts(self) -> None:
         """An order is a field of that view, also by its heading; one of two is kept."""
         choices, warnings = self.loaded(
-            b'{"sorts": {"programs": "-OLDEST", "pools": "pool_used"}}'
+            b'{"sorts": {"programs": "+OLDEST", "pools": "-pool_used"}}'
         )
         self.assertEqual((), warnings)
         self.assertEqual(
             {"programs": "-oldest_seconds", "pools": "pool_used"}, choices.sorts
         )
-        for wrong in ("pool_used", "", "-", "--conn", "+conn", 3, None, ["conn"], True):
+        for wrong in ("pool_used", "", "-", "--conn", "+-conn", 3, None, ["conn"]):
             choices = self.assert_warned(
-                {"sorts": {"programs": wrong, "pools": "conn"}},
+                {"sorts": {"programs": wrong, "pools": "+conn"}},
                 "sorts: 'programs': expected a field of programs",
             )
-            self.assertEqual(Choices(sorts={"pools": "conn"}), choices)
+            self.assertEqual(Choices(sorts={"pools": "-conn"}), choices)
+
+    def test_sorts_mean_what_the_option_means(self) -> None:
+        """What is written there orders rows as it does after ``-o``."""
+        for order in ("conn", "+conn", "-conn", "progname", "+progname", "-progname"):
+            choices, _ = self.loaded(
+                json.dumps({"sorts": {"programs": order}}).encode()
+            )
+            asked = parse(["-b", "-H", "h", f"--sort={order}"], "connmon")
+            self.assertEqual(asked.query.sort, choices.sorts["programs"], order)
 
     def test_sets(self) -> None:
         """A set of columns has a short name; the screen knows which there are."""
@@ -536,7 +546,7 @@ class ContentTests(PreferencesTestCase):
                 {
                     "view": 1,
                     "delay": "x",
-                    "sorts": {"hosts": "x", "x": "conn", "pools": "-ckout"},
+                    "sorts": {"hosts": "x", "x": "conn", "pools": "+ckout"},
                     "busy": True,
                     "strange": 1,
                 }

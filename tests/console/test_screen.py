@@ -95,6 +95,14 @@ class TableTests(SynchronousTestCase):
         for key in ",.[]J":
             self.assertEqual(Screen(), after(Screen(), key))
 
+    def test_a_recording_has_a_pace_of_its_own(self) -> None:
+        """There the keys of updates say so, and change nothing."""
+        for key in "+-d":
+            screen, effect = pressed(Screen(), key, sight=replace(SIGHT, replay=True))
+            said = "a recording has its own pace: [ and ]"
+            self.assertEqual((Screen(notice=said), Effect()), (screen, effect))
+            self.assertNotEqual(said, after(Screen(), key).notice)
+
     def test_no_meaning(self) -> None:
         """Other keys do nothing, but what was said is said no more."""
         for key in ("x", "F2", "é", "Alt-q", "Ctrl-Up"):

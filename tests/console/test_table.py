@@ -342,6 +342,21 @@ class HeadingTests(SynchronousTestCase):
                 text = text.replace(sign, " ")
             self.assertEqual(plain([self.heading("-maxconn")])[0], text.rstrip())
 
+    def test_an_order_that_no_heading_tells(self) -> None:
+        """It is told apart, if it was chosen and its column is not there."""
+        for sort, said in (
+            ("-maxconn", "MAXCONN ▾"),
+            ("maxconn", "MAXCONN ▴"),
+            ("-conn", ""),
+            ("", ""),
+            ("nosuch", ""),
+        ):
+            choices = Choices(sorts={PROGRAMS: sort} if sort else {})
+            shown = seen(FRAMES[PROGRAMS], choices=choices, room=80)
+            self.assertEqual(said, shown.order)
+        choices = Choices(sorts={PROGRAMS: "-maxconn"}, sets={PROGRAMS: "max"})
+        self.assertEqual("", seen(FRAMES[PROGRAMS], choices=choices, room=80).order)
+
     def test_ascii(self) -> None:
         """The signs have stand-ins."""
         self.assertIn("HOSTv ", plain([self.heading("hostname", glyphs=ASCII)])[0])

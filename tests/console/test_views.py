@@ -317,6 +317,11 @@ class GoldenTests(SynchronousTestCase):
         """Before the first frame there is only what is being tried."""
         self.check("connecting", CONNECTING, (80, 24))
 
+    def test_lost_before_it_was_heard_of(self) -> None:
+        """A view that is opened when no node answers any more says why it is empty."""
+        shown = changed(LOST, places=(Place(HOSTS),))
+        self.check("lost-unheard", shown, (80, 24))
+
     def test_paused_and_filtered(self) -> None:
         """What one looks at for long, with a filter being changed."""
         place = Place(where="nova", selected=("ctl3", "nova-conductor"), line=2)

@@ -276,6 +276,22 @@ class RunningTests(WithFiles):
             self.logged(),
         )
 
+    def test_it_is_shown_where_it_listens(self) -> None:
+        """If that was said, and no other node goes by the configured address."""
+        for argv, shown in (
+            (["-s", "one"], "127.0.0.1:1"),
+            (["-s", "one", "-H", "0.0.0.0:0"], "127.0.0.1:1"),
+            (["-s", "two", "-n", "b", "-H", "127.0.0.1:0"], "127.0.0.2:5800"),
+            (["-s", "one", "-H", "127.0.0.1:0"], None),
+        ):
+            listening: Any = self.started(*argv).services[0]
+            where = config.Address(*self.reactor.ports[-1].place)
+            name = "b" if "b" in argv else "a"
+            (row,) = (
+                each for each in listening._node.mesh.nodes() if each.node == name
+            )
+            self.assertEqual(shown or str(where), row.address)
+
     def test_it_listens_on_each_bind(self) -> None:
         """A TCP port and a UNIX socket, by the config; both are named, and both end."""
         place = self.directory()

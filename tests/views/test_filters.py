@@ -443,6 +443,8 @@ class NumberTests(FilterTests):
             ("oldest=1d", 86400.0),
             ("pool_worst=80%", 0.8),
             ("pool_worst=0.8", 0.8),
+            ("pool_worst=10", 10),
+            ("pool_worst=1020%", 10.2),
             ("pool_worst=.8", 0.8),
             ("pool_worst=7%", 0.07),
             ("pool_worst=100%", 1.0),
@@ -467,6 +469,7 @@ class NumberTests(FilterTests):
             ("conn>1m", "1m", "conn", "a number such as 5, 1k or 1M"),
             ("ckoutpersec<1%", "1%", "ckoutpersec", "a number such as 0.5, 1k or 1M"),
             ("pool<80s", "80s", "pool_worst", "a share such as 80% or 0.8"),
+            ("pool>80", "80", "pool_worst", "a share such as 80% or 0.8"),
             (
                 "oldest>30S",
                 "30S",
@@ -499,10 +502,14 @@ class NumberTests(FilterTests):
         self.assertRaises(QueryError, parse, 'conn="-"', VIEWS[PROGRAMS])
 
     @QUICK
-    @given(st.integers(0, 10**9), st.floats(0, 1e9))
-    def test_as_python_compares(self, bound: int, value: float) -> None:
+    @given(st.integers(0, 10**9), st.floats(0, 1e9), st.data())
+    def test_as_python_compares(
+        self, figure: int, value: float, data: st.DataObject
+    ) -> None:
         """A plain bound compares as it does in Python, of whatever kind the field."""
+        share = data.draw(st.integers(0, 10))
         for name in ("conn", "oldest_seconds", "ckoutpersec", "pool_worst"):
+            bound = share if name == "pool_worst" else figure
             for text, expected in (
                 (f"{name}>{bound}", value > bound),
                 (f"{name}>={bound}", value >= bound),
