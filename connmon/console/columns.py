@@ -159,7 +159,7 @@ _RANKS = {
     POOLS: "pool_name ckout closings waiters wait_histogram | progname pid state "
     "waiting pool_used oldest_seconds pool_size conn txn_seconds wait_p99_seconds "
     "hostname",
-    CONNECTIONS: "connection state out_seconds | progname site txn_seconds pid "
+    CONNECTIONS: "connection state out_seconds | progname site pid txn_seconds "
     "hostname server_session owner txn_idle_seconds idle_seconds age_seconds uses "
     "pool_name",
     CHECKOUTS: "out_seconds progname | site txn_seconds owner pid hostname "
