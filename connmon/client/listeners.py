@@ -61,7 +61,7 @@ from connmon.client.tokens import KEY, TOKEN, Lot, Token, is_late, lot_of
 from connmon.model.connection import LASTED, NOT_IDLE, Connection
 from connmon.model.holding import Owner, Waiter
 from connmon.model.pool import Pool
-from connmon.model.records import COLLECTED, INHERITED, OUT, STALE
+from connmon.model.records import COLLECTED, INHERITED, OUT, RETURNED, STALE
 
 LINES = 500
 """Of how many checkouts of a pool the line is noted in a second, unless all are wanted.
@@ -102,7 +102,7 @@ class Watch:
         self._trace = trace
         self._lines = _budget(trace, LINES)
         self._followed = 0.0
-        self._owner = current_owner(engine.pool)
+        self._owner = current_owner()
         self._slow = slow
         #: Whether a checkout is told of the wait before it, by ``waited``.
         self.keeps_waits = trace == SLOW
@@ -133,7 +133,7 @@ class Watch:
     def follow(self, pool: Any) -> None:
         """Take the place of a pool's callables. Not of the creator that is ours."""
         pool.connmon = Lot()
-        owner = current_owner(pool)
+        owner = current_owner()
         pool.connect = connecting(self, pool.connect, owner, self._site(owner))
         pool._return_conn = returning(self, pool._return_conn, owner)
         pool.recreate = recreating(self, pool.recreate, ref(pool))
@@ -149,7 +149,7 @@ class Watch:
         The connections of such a pool are closed when the last reference to it goes.
         """
         pool.connmon.disposed = True
-        this, kind, owner = ref(pool), type(pool), current_owner(pool)
+        this, kind, owner = ref(pool), type(pool), current_owner()
         pool.connect = connecting(
             self, lambda: kind.connect(this()), owner, self._site(owner)
         )
@@ -227,9 +227,11 @@ class Watch:
         """A check-in left something to do: see what, and do it."""
         try:
             pool = connection.pool
-            seen = left == LASTED and not connection.is_collected
-            if seen and owner() != connection.owner:
-                pool.handed_over(connection.site)
+            if left == LASTED and not connection.is_collected:
+                if owner() != connection.owner:
+                    pool.handed_over(connection.site)
+                if connection.recovers():
+                    pool.ledger.noticed(connection, RETURNED, connection.since, 0.0)
             pool.stir()
         except Exception as error:
             self.broke(error)

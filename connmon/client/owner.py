@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from asyncio import current_task
+from asyncio.events import _get_running_loop
 from collections.abc import Callable
 from typing import Any
 from weakref import proxy
 
-from connmon.client import frames, native
+from connmon.client import frames, native, sites
 from connmon.client.frames import Seen
 from connmon.model.holding import Owner
 from connmon.wire.commands import NAME_LIMIT
@@ -28,6 +30,10 @@ _GREEN = ("eventlet", "gevent")
 
 #: Variables that each thread has its own of, by who makes such; they stay for good.
 _OWN: dict[Any, Any] = {}
+
+#: Codes of coroutines, by their numbers, and whether they are not the application's.
+_FOREIGN: dict[int, tuple[Any, bool]] = {}
+_MOST_CODES = 1024
 
 #: What tells the number of a thread where that is patched, once it is needed.
 _IDENT: list[Callable[[], int]] = []
@@ -86,13 +92,24 @@ class _Stay:
 class Greenlet(Thread):
     """A greenlet, where gevent or eventlet have made threads of them."""
 
-    __slots__ = ("_greenlet", "_thread")
+    __slots__ = ("_greenlet", "_is_thread", "_thread")
 
     def __init__(self, greenlet: Any) -> None:
         """The one that runs."""
         super().__init__()
         self._greenlet = proxy(greenlet)
         self._thread = _native_ident()
+        thread = _object_of(self.number)
+        self._is_thread = not (
+            thread is None or isinstance(thread, threading._DummyThread)
+        )
+        if not self._is_thread:
+            # One that the program made itself. gevent has a name for each.
+            self.name = str(getattr(greenlet, "name", self.name))
+
+    def called(self) -> str:
+        """Its name: the thread's that it is, or the one that it had at first."""
+        return super().called() if self._is_thread else self.name
 
     def end(self) -> str | None:
         """How it has ended, empty if it has not."""
@@ -111,15 +128,21 @@ class Greenlet(Thread):
 
 
 class Task:
-    """A task of asyncio's. Two of these are equal if they stand for the same one."""
+    """A task of asyncio's. Two of these are equal if they stand for the same one.
 
-    __slots__ = ("_task", "name")
+    One that was made of a coroutine that is not the application's own, as
+    ``asyncio.wait_for(session.execute(...), 5)`` makes them, leaves its connection to
+    whoever awaits it: its end says nothing.
+    """
+
+    __slots__ = ("_passes_on", "_task", "name")
 
     def __init__(self, task: Any) -> None:
-        """Any task."""
+        """Any task that has not ended."""
         # The same one each time, as long as anybody has it.
         self._task = proxy(task)
         self.name = task.get_name()
+        self._passes_on = _is_foreign(task.get_coro())
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same task."""
@@ -134,7 +157,9 @@ class Task:
         return str(self.name)
 
     def end(self) -> str | None:
-        """How it has ended, empty if it has not."""
+        """How it has ended, empty if it has not, ``None`` if that says nothing."""
+        if self._passes_on:
+            return None
         try:
             return TASK_ENDED if self._task.done() else ""
         except ReferenceError:
@@ -148,15 +173,17 @@ class Task:
             return Seen([], TASK_ENDED)
 
 
-def current_owner(pool: Any) -> Callable[[], Owner]:
-    """What to ask, at each use of this pool, who it is for."""
+def current_owner() -> Callable[[], Owner]:
+    """What to ask, at each use of a pool, who it is for.
+
+    Where an event loop runs that is the task, whether the driver is of asyncio or not.
+    """
     thread = _current_thread()
-    if not getattr(pool._dialect, "is_async", False):
-        return thread
 
     def owner() -> Owner:
-        task = _current_task()
-        return thread() if task is None else Task(task)
+        if _get_running_loop() is not None and (task := current_task()) is not None:
+            return Task(task)
+        return thread()
 
     return owner
 
@@ -220,15 +247,23 @@ def _native_ident() -> int:
     return _IDENT[0]()
 
 
-def _current_task() -> Any:
-    """The running task, ``None`` if there is none."""
-    # Loaded long ago by SQLAlchemy, for the pool of an asyncio driver.
-    from asyncio import current_task
+def _is_foreign(coroutine: Any) -> bool:
+    """Whether a coroutine is of a library that passes on what it was asked for.
 
-    try:
-        return current_task()
-    except RuntimeError:
-        return None
+    What is not known, such as one that was compiled, is the application's own.
+    """
+    code = getattr(coroutine, "cr_code", None) or getattr(coroutine, "gi_code", None)
+    known = _FOREIGN.get(id(code))
+    if known is not None:
+        return known[1]
+    name = "cr_frame" if hasattr(coroutine, "cr_frame") else "gi_frame"
+    frame = getattr(coroutine, name, None)
+    is_foreign = frame is not None and not sites.is_of_application(frame)
+    if len(_FOREIGN) >= _MOST_CODES:
+        _FOREIGN.clear()
+    # With the code, so that no other has its number.
+    _FOREIGN[id(code)] = code, is_foreign
+    return is_foreign
 
 
 def _object_of(number: int) -> Any:

@@ -254,6 +254,11 @@ def _is_spawned(greenlet: Any) -> bool:
     return str(type(greenlet).__module__).startswith("sqlalchemy.")
 
 
+def is_of_application(frame: FrameType) -> bool:
+    """Whether a frame is of the application's own code."""
+    return _kind(_global_of(frame.f_globals, "__name__")) == _APPLICATION
+
+
 def _kind_at(frame: FrameType, depth: int) -> int:
     """What the module of a frame is, which is so deep on this thread's own stack."""
     named = _kind(_module_at(depth))

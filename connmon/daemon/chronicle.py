@@ -22,6 +22,7 @@ from connmon.model.process import Process
 from connmon.model.records import (
     INHERITED,
     LEAKS,
+    RETURNED,
     Counters,
     Identity,
     Incident,
@@ -191,7 +192,8 @@ class Chronicle:
             and (before.counters is not None or _is_recent(each, process, now))
         ]
         leaks = [each for each in new if each.kind in LEAKS]
-        others = max(process.counters.leaks - known.leaks - len(leaks), 0)
+        none = sum(each.kind == RETURNED for each in new)
+        others = max(process.counters.leaks - known.leaks + none - len(leaks), 0)
         for each in new:
             amount = 1 + others if leaks and each is leaks[-1] else 1
             kind, text = faults.KINDS[each.kind], faults.sentence(each)

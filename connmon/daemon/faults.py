@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from connmon.daemon.blame import MOST
 from connmon.daemon.throttle import Kind, counted
-from connmon.model.journal import CRIT, WARN, Severity
-from connmon.model.records import ABANDONED, COLLECTED, SLOW, UNCLOSED, Notice
+from connmon.model.journal import CRIT, INFO, WARN, Severity
+from connmon.model.records import (
+    ABANDONED,
+    COLLECTED,
+    RETURNED,
+    SLOW,
+    UNCLOSED,
+    Notice,
+)
 from connmon.wording import printable
 
 
@@ -26,6 +33,8 @@ _HOW = {
     UNCLOSED: "finalised without being closed",
 }
 
+_BACK = "returned after all, not leaked"
+
 KINDS = {
     COLLECTED: _leaked(_HOW[COLLECTED], WARN),
     # Its place in the pool is lost for good.
@@ -38,6 +47,13 @@ KINDS = {
             f"{counted(times, 'connection')} out for long in {programs}"
         ),
     ),
+    RETURNED: Kind(
+        INFO,
+        again=lambda times: f"{counted(times, 'connection')} {_BACK}",
+        among=lambda times, programs: (
+            f"{counted(times, 'connection')} {_BACK} in {programs}"
+        ),
+    ),
 }
 """The kinds of notices that are told as events."""
 
@@ -47,6 +63,8 @@ def sentence(notice: Notice) -> str:
     if notice.kind == SLOW:
         by = f" by {printable(notice.owner)}" if notice.site and notice.owner else ""
         return _cut(f"connection out for {_seconds(notice)}{_place(notice)}{by}")
+    if notice.kind == RETURNED:
+        return _cut(f"connection {_BACK}: taken{_place(notice)}")
     said = f"connection leaked{_place(notice)}: {_how(notice)}"
     if notice.kind != UNCLOSED:
         said += f", out {_seconds(notice)}"

@@ -260,11 +260,28 @@ class Connection:
 
         ``why`` says so of one that goes on. Whether that was news. One step likewise.
         """
-        if use != self.uses or use == self.leaked or (why and self.state != OUT):
+        if use != self.uses or (why and self.state != OUT):
+            return False
+        if use == self.leaked:
+            if not why:
+                # Whoever may still have had it has not.
+                self.leak = ""
             return False
         self.leak = why
         self.leaked = use
         self.pool.leaks += 1
+        return True
+
+    def recovers(self) -> bool:
+        """Take back that its use goes on and has leaked, if so: it has been returned.
+
+        Who returns it, before anybody else can have it. One step likewise.
+        """
+        if not self.leak or self.leaked != self.uses:
+            return False
+        self.leak = ""
+        self.leaked = 0
+        self.pool.leaks -= 1
         return True
 
     def has_news(self) -> bool:

@@ -270,6 +270,9 @@ class Incident(NamedTuple):
 COLLECTED = "collected"
 #: The thread or task that had it has ended, and did not return it.
 ABANDONED = "abandoned"
+#: Somebody returned it after all, of which it was told that it was ``ABANDONED``. That
+#: was no leak then, and is not counted any more.
+RETURNED = "returned"
 #: It is gone, and neither its pool nor anybody else had closed it.
 UNCLOSED = "unclosed"
 #: It has been out for longer than ``connmon_slow`` allows. No leak.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from connmon.model.records import LEAKS, ConnectionRecord, Counters, Notice
+from connmon.model.records import LEAKS, RETURNED, ConnectionRecord, Counters, Notice
 
 
 class Trouble(NamedTuple):
@@ -61,15 +61,17 @@ def noticed(
 ) -> dict[int, Lapse]:
     """Lapses by pool, with the leaks that a process has noted one by one.
 
-    These are known for longer, and to a node that heard of the process only later.
-    ``offset`` leads from the process's clock to the node's.
+    These are known for longer, and to a node that heard of the process only later. What
+    came back after all takes back what was known by then. ``offset`` leads from the
+    process's clock to the node's.
     """
     found = dict(lapses)
     for each in notices:
+        lapse, at = found.get(each.pool, NONE), min(each.at + offset, now)
         if each.kind in LEAKS:
-            lapse = found.get(each.pool, NONE)
-            leaked = max(min(each.at + offset, now), lapse.leaked or 0.0)
-            found[each.pool] = lapse._replace(leaked=leaked)
+            found[each.pool] = lapse._replace(leaked=max(at, lapse.leaked or 0.0))
+        elif each.kind == RETURNED and lapse.leaked is not None and lapse.leaked <= at:
+            found[each.pool] = lapse._replace(leaked=None)
     return found
 
 

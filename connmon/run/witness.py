@@ -14,6 +14,7 @@ from connmon.model.records import (
     COLLECTED,
     LEAKS,
     OUT,
+    RETURNED,
     UNCLOSED,
     ConnectionRecord,
     Identity,
@@ -85,8 +86,8 @@ class _Seen:
     #: The highest number of its notices, and how many of them were leaks.
     number: int = 0
     told: int = 0
-    #: When a connection was found to be held by nobody any more.
-    abandoned: dict[int, float] = field(default_factory=dict)
+    #: When a connection was found to be held by nobody any more, and what was told.
+    abandoned: dict[int, tuple[float, Finding]] = field(default_factory=dict)
     clock: float = 0.0
     heard: float = 0.0
     last: bool = False
@@ -141,13 +142,10 @@ class Witness:
 
     def _noticed(self, seen: _Seen, notice: Notice) -> None:
         """A process told of something that happened to a connection."""
+        if notice.kind == RETURNED:
+            self._returned(seen, notice.connection)
         if notice.kind not in LEAKS:
             return
-        if notice.kind == ABANDONED:
-            seen.abandoned[notice.connection] = notice.at
-        if len(self._leaked) >= MOST:
-            return
-        seen.told += 1
         finding = Finding(
             kind=notice.kind,
             process=seen.identity,
@@ -159,7 +157,19 @@ class Witness:
             session=notice.session,
             address=notice.address,
         )
-        self._leaked.append(finding)
+        if notice.kind == ABANDONED:
+            seen.abandoned[notice.connection] = notice.at, finding
+        if len(self._leaked) < MOST:
+            seen.told += 1
+            self._leaked.append(finding)
+
+    def _returned(self, seen: _Seen, connection: int) -> None:
+        """What was told to be held by nobody any more came back after all."""
+        _, finding = seen.abandoned.pop(connection, (0.0, None))
+        found = [n for n, each in enumerate(self._leaked) if each is finding]
+        for each in found:
+            seen.told -= 1
+            del self._leaked[each]
 
 
 def _unreturned(seen: _Seen) -> list[Finding]:
@@ -185,5 +195,5 @@ def _unreturned(seen: _Seen) -> list[Finding]:
 
 def _is_told(seen: _Seen, connection: ConnectionRecord) -> bool:
     """Whether this very checkout of it was told as abandoned."""
-    at = seen.abandoned.get(connection.id)
+    at, _ = seen.abandoned.get(connection.id, (None, None))
     return at is not None and connection.since <= at

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy import create_engine, exc
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
@@ -21,7 +21,7 @@ from connmon.client.options import NONE
 from connmon.client.owner import owner_end, owner_name
 from connmon.client.sites import described
 from connmon.model.ledger import Ledger
-from connmon.model.records import ABANDONED, COLLECTED, SLOW, UNCLOSED
+from connmon.model.records import ABANDONED, COLLECTED, RETURNED, SLOW, UNCLOSED
 from connmon.model.vigil import GRACE_SECONDS
 from tests.client import fakedb
 from tests.client.truth import TruthCase, collect
@@ -327,7 +327,32 @@ class AbandonedTests(LeakCase):
         self.assertEqual([ABANDONED], [each[0] for each in self.told()])
         (told,) = self.agent.ledger.whole(99, 1e6, 0.0).connections
         self.assertEqual("its thread has ended", told.leak)
+        self.assertEqual(1, self.leaks)
+
+    def test_returned_after_all(self) -> None:
+        """It was none: it is not counted any more, and that is told."""
+        engine, held = self.watched(), []
+        run(lambda: held.append(engine.connect()))
+        collect()
+        self.looks(0.0, GRACE_SECONDS)
+        self.assertEqual([ABANDONED], [each[0] for each in self.told()])
         held.pop().close()
+        self.assertEqual([RETURNED], [each[0] for each in self.told()])
+        self.assertEqual(0, self.leaks)
+        with engine.connect():
+            self.looks(1.0)
+        self.none()
+
+    def test_left_to_the_collector_in_the_end(self) -> None:
+        """It stays a leak, and is one only."""
+        engine, held = self.watched(), []
+        run(lambda: held.append(engine.connect()))
+        collect()
+        self.looks(0.0, GRACE_SECONDS)
+        self.assertEqual([ABANDONED], [each[0] for each in self.told()])
+        held.clear()
+        collect()
+        self.assertEqual([], self.told())
         self.assertEqual(1, self.leaks)
 
     def test_a_thread_whose_number_is_used_again(self) -> None:
@@ -381,7 +406,8 @@ class AbandonedTests(LeakCase):
             collect()
             self.looks(1.0, GRACE_SECONDS)
             held.pop().close()
-        self.assertEqual(1, self.leaks)
+        self.assertEqual([ABANDONED, RETURNED], [each[0] for each in self.told()])
+        self.assertEqual(0, self.leaks)
 
     def test_threads_of_a_pool(self) -> None:
         """They return what they take, and end with none."""
@@ -482,6 +508,27 @@ class TaskTests(LeakCase):
             (told,) = self.agent.ledger.collect(1, 1e6, 0.0).notices
             self.assertEqual((ABANDONED, "fetch 3"), (told.kind, told.owner))
             await held.pop().close()
+            await engine.dispose()
+
+        asyncio.run(main())
+
+    def test_a_task_of_nothing_but_sqlalchemy(self) -> None:
+        """It takes a connection for whoever awaits it."""
+        engine = self.aio()
+
+        async def main() -> None:
+            for limited in (True, False):
+                async with AsyncSession(engine) as session:
+                    work = session.connection()
+                    # From Python 3.12 on a time limit makes no task.
+                    await asyncio.wait_for(asyncio.create_task(work), 5)
+                    self.looks(0.0, 1.0, GRACE_SECONDS)
+                connection = engine.connect()
+                work = connection.start() if limited else connection
+                await asyncio.gather(work)
+                self.looks(0.0, 1.0, GRACE_SECONDS)
+                await connection.close()
+            self.none()
             await engine.dispose()
 
         asyncio.run(main())

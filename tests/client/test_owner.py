@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 from unittest import skipIf
 
-from sqlalchemy import create_engine
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client.owner import (
     TASK_ENDED,
     THREAD_ENDED,
+    Task,
     current_owner,
     owner_end,
     owner_name,
@@ -22,13 +22,6 @@ from connmon.client.owner import (
 from connmon.model.holding import Owner
 from connmon.wire.commands import NAME_LIMIT
 from tests.client.truth import IS_LATE, collect
-
-
-class _AsyncPool:
-    """Like the pool of an asyncio driver."""
-
-    class _dialect:  # noqa: N801  the name SQLAlchemy has for it
-        is_async = True
 
 
 def run(work: Callable[[], None], name: str) -> None:
@@ -43,7 +36,7 @@ class ThreadTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """What to ask."""
-        self.ask = current_owner(create_engine("sqlite://").pool)
+        self.ask = current_owner()
         self.seen: list[Owner] = []
 
     def see(self) -> None:
@@ -55,7 +48,7 @@ class ThreadTests(SynchronousTestCase):
         self.see()
         self.see()
         self.assertIs(self.seen[0], self.seen[1])
-        other = current_owner(create_engine("sqlite://").pool)
+        other = current_owner()
         self.assertIs(self.seen[0], other())
         run(self.see, "worker 7")
         names = [owner_name(each) for each in self.seen]
@@ -170,8 +163,7 @@ class TaskTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """What to ask."""
-        pool: Any = _AsyncPool()
-        self.ask = current_owner(pool)
+        self.ask = current_owner()
 
     async def work(self) -> Owner:
         """Ask who runs."""
@@ -216,6 +208,31 @@ class TaskTests(SynchronousTestCase):
             self.assertEqual(TASK_ENDED, owner_end(owner))
 
         asyncio.run(main())
+
+    def test_a_task_of_somebody_elses_coroutine(self) -> None:
+        """It has done what it was asked for; whoever awaits it has the connection."""
+
+        async def main() -> None:
+            event = asyncio.Event()
+            task = asyncio.create_task(event.wait())
+            owner = Task(task)
+            event.set()
+            await task
+            self.assertEqual(task.get_name(), owner_name(owner))
+            self.assertIsNone(owner_end(owner))
+
+        asyncio.run(main())
+
+    def test_a_callback(self) -> None:
+        """It runs in no task, but in a thread."""
+
+        async def main() -> Owner:
+            loop = asyncio.get_running_loop()
+            found: asyncio.Future[Owner] = loop.create_future()
+            loop.call_soon(lambda: found.set_result(self.ask()))
+            return await found
+
+        self.assertEqual("MainThread", owner_name(asyncio.run(main())))
 
     def test_a_task_that_is_cancelled(self) -> None:
         """It has ended as well."""

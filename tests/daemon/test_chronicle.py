@@ -16,11 +16,13 @@ from connmon.model.board import Board
 from connmon.model.histogram import Histogram
 from connmon.model.journal import CRIT, INFO, WARN, Journal, Remark
 from connmon.model.records import (
+    ABANDONED,
     COLLECTED,
     DETACHED,
     IDLE,
     INHERITED,
     OUT,
+    RETURNED,
     SLOW,
     STALE,
     UNCLOSED,
@@ -987,6 +989,26 @@ class NoticeTests(SynchronousTestCase):
             self.node.report(who(), Counters(leaks=leaks), notices=tuple(notices))
             self.node.runs(now + 1.0)
         self.node.runs(begin + seconds + PAUSE_SECONDS)
+
+    def test_one_that_came_back_after_all(self) -> None:
+        """It is told, and leaks that are only counted are not taken for it."""
+        self.node.report(who(), Counters(leaks=1), notices=(leak(1, ABANDONED),))
+        self.new()
+        told = (leak(2, RETURNED), leak(3, UNCLOSED))
+        self.node.report(who(), Counters(leaks=1), notices=told)
+        self.assertEqual(
+            [
+                (
+                    "connection returned after all, not leaked: taken at orders.py:2 "
+                    "checkout"
+                ),
+                (
+                    "connection leaked at orders.py:3 checkout: finalised without "
+                    "being closed"
+                ),
+            ],
+            self.new(),
+        )
 
     def test_each_line_that_leaks_is_named(self) -> None:
         """Also in a sum, with how often it was there, the worst first."""

@@ -6,12 +6,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.daemon.blame import MOST
 from connmon.daemon.faults import KINDS, sentence
-from connmon.model.journal import CRIT, WARN
+from connmon.model.journal import CRIT, INFO, WARN
 from connmon.model.records import (
     ABANDONED,
     COLLECTED,
     INHERITED,
     LEAKS,
+    RETURNED,
     SLOW,
     STALE,
     UNCLOSED,
@@ -45,8 +46,9 @@ class SentenceTests(SynchronousTestCase):
                 ),
                 f"connection leaked at {SITE}: finalised without being closed",
                 f"connection out for 12s at {SITE} by w 1",
+                f"connection returned after all, not leaked: taken at {SITE}",
             ],
-            [notice(each) for each in (COLLECTED, ABANDONED, UNCLOSED, SLOW)],
+            [notice(each) for each in (COLLECTED, ABANDONED, UNCLOSED, SLOW, RETURNED)],
         )
 
     def test_without_a_site(self) -> None:
@@ -79,7 +81,13 @@ class SentenceTests(SynchronousTestCase):
     def test_how_bad_it_is(self) -> None:
         """A place that is lost for good is the worst."""
         self.assertEqual(
-            {COLLECTED: WARN, ABANDONED: CRIT, UNCLOSED: WARN, SLOW: WARN},
+            {
+                COLLECTED: WARN,
+                ABANDONED: CRIT,
+                UNCLOSED: WARN,
+                SLOW: WARN,
+                RETURNED: INFO,
+            },
             {kind: each.severity for kind, each in KINDS.items()},
         )
         self.assertLessEqual(set(LEAKS), set(KINDS))
@@ -96,11 +104,13 @@ class SentenceTests(SynchronousTestCase):
                 ),
                 "2 connections out for long",
                 "2 connections out for long in 2 programs on 1 host",
+                "2 connections returned after all, not leaked",
             ],
             [
                 KINDS[UNCLOSED].again(3),
                 KINDS[COLLECTED].among(1, "2 programs on 1 host"),
                 KINDS[SLOW].again(2),
                 KINDS[SLOW].among(2, "2 programs on 1 host"),
+                KINDS[RETURNED].again(2),
             ],
         )

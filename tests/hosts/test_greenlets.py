@@ -335,6 +335,35 @@ class GeventTests(GreenTestCase):
         """As gevent asks for."""
         self.live(**self.patched)
 
+    def test_names(self) -> None:
+        """Of greenlets that gevent has a name for, and of those that are threads."""
+        script = (
+            "import gevent, connmon\n"
+            f"{BEGIN}\n"
+            "def work():\n"
+            "    with engine.connect():\n"
+            "        gate('end')\n"
+            "def named():\n"
+            "    gevent.getcurrent().name = 'import-worker'\n"
+            "    threading.current_thread()\n"
+            "    with engine.connect():\n"
+            "        wait_for(lambda: worker.is_alive() is False)\n"
+            "def owners():\n"
+            "    (found,) = connmon.status()['destinations']\n"
+            "    each = [c for p in found['pools'] for c in p['connections']]\n"
+            "    return sorted(one['owner'] for one in each)\n"
+            "worker = threading.Thread(target=work, name='worker-7')\n"
+            "worker.start()\n"
+            "spawned = gevent.spawn(named)\n"
+            "wait_for(lambda: len(owners()) == 2)\n"
+            "tell('owners', owners())\n"
+            "spawned.join()\n"
+        )
+        program = self.start(script, self.watched(), flags=after(PATCH["gevent"]))
+        self.assertEqual(["import-worker", "worker-7"], program.told("owners"))
+        program.open("end")
+        program.leaves()
+
     def test_mariadb(self) -> None:
         """By PyMySQL, whose sockets are green."""
         self.live(mariadb=True, **self.patched)

@@ -13,11 +13,13 @@ from connmon.model.board import Board
 from connmon.model.histogram import Histogram
 from connmon.model.process import Process
 from connmon.model.records import (
+    ABANDONED,
     COLLECTED,
     DETACHED,
     IDLE,
     LIVE,
     OUT,
+    RETURNED,
     SLOW,
     ConnectionRecord,
     Counters,
@@ -104,6 +106,19 @@ class LapseTests(SynchronousTestCase):
             noticed(lapses, notices, OFFSET, 601.0),
         )
         self.assertEqual({1: Lapse(7.0, 588.0)}, lapses)
+
+    def test_returned_after_all(self) -> None:
+        """That takes back what was known by then, of that pool."""
+        notices = (
+            Notice(1, 1, 90.0, ABANDONED, 4, 1.0, "t"),
+            Notice(2, 1, 92.0, RETURNED, 4, 0.0, "t"),
+            Notice(3, 2, 95.0, RETURNED, 6, 0.0, "t"),
+        )
+        lapses = {1: Lapse(7.0, 588.0), 2: Lapse(None, 596.0), 3: Lapse(None, 1.0)}
+        self.assertEqual(
+            {1: Lapse(7.0), 2: Lapse(None, 596.0), 3: Lapse(None, 1.0)},
+            noticed(lapses, notices, OFFSET, 601.0),
+        )
 
 
 class ProcessTests(SynchronousTestCase):

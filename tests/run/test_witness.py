@@ -11,6 +11,7 @@ from connmon.model.records import (
     COLLECTED,
     DETACHED,
     IDLE,
+    RETURNED,
     SLOW,
     UNCLOSED,
     Counters,
@@ -109,6 +110,26 @@ class LeakTests(SynchronousTestCase):
             told.leave()
             found = [each.kind for each in told.witness.verdict().findings]
             self.assertEqual(expected, found)
+
+    def test_returned_after_all(self) -> None:
+        """It was none, and others are as they were; one that is none is not missed."""
+        told = Told()
+        leaks = Counters(checkouts=3, leaks=2)
+        notices = [notice(1, ABANDONED), notice(2, ABANDONED, connection=2)]
+        told.say(held(), held(2), notices=notices, counters=leaks)
+        self.assertEqual(2, len(told.witness.verdict().findings))
+        back = [notice(3, RETURNED), notice(4, RETURNED, connection=7)]
+        told.say(
+            held(state=IDLE),
+            base=0,
+            notices=back,
+            counters=Counters(checkouts=3, leaks=1),
+            last=True,
+        )
+        told.leave()
+        verdict = told.witness.verdict()
+        self.assertEqual([ABANDONED], [each.kind for each in verdict.findings])
+        self.assertEqual(0, verdict.untold)
 
     def test_a_leak_that_the_connection_tells(self) -> None:
         """Its notice was dropped, but it was counted."""

@@ -131,6 +131,34 @@ FILES = {
             time.sleep(0.01)
         sys.exit(5)
     """,
+    "limited.py": """
+        import asyncio
+        from sqlalchemy import text
+        from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+        import connmon
+
+        def leaks():
+            (destination,) = connmon.status()["destinations"]
+            pools = destination["pools"]
+            return [each["leak"] for pool in pools for each in pool["connections"]]
+
+        async def work(session):
+            await session.execute(text("select 1"))
+
+        async def main():
+            engine = create_async_engine("sqlite+aiosqlite:///shop.db")
+            async with AsyncSession(engine) as session:
+                # A task before Python 3.12, of nothing but SQLAlchemy's.
+                await asyncio.wait_for(session.execute(text("select 1")), 5)
+            async with AsyncSession(engine) as session:
+                # Its line is the application's, so it is taken for a leak at first.
+                await asyncio.create_task(work(session))
+                while not any(leaks()):
+                    await asyncio.sleep(0.05)
+            await engine.dispose()
+
+        asyncio.run(main())
+    """,
     "asynchronous.py": """
         import asyncio
         from sqlalchemy.ext.asyncio import create_async_engine
@@ -311,6 +339,11 @@ class FindingTests(RunTestCase):
         done = self.ran("python", "asynchronous.py")
         self.assertEqual(1, done.status, done.err)
         self.assertIn("never returned: asynchronous.py:9 hold (Task-1), ", done.said[1])
+
+    def test_a_time_limit(self) -> None:
+        """What its task took, its session returns: no leak, however late."""
+        done = self.ran("python", "limited.py")
+        self.assertEqual((0, 1), (done.status, len(done.said)), done.err)
 
     def test_engines_that_report_to_others(self) -> None:
         """They report here instead, whatever their URLs and the environment say."""
