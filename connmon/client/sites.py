@@ -13,8 +13,9 @@ as ``functools.wraps`` makes it, is passed by there.
 The application is whatever is not named here:
 
 * ``OURS`` is inside of every checkout, and never the answer.
-* ``FRAMEWORKS`` pass on what they were asked for. Where the stack has nothing but them,
-  the innermost is the answer.
+* ``FRAMEWORKS`` pass on what they were asked for, as do the standard library and the
+  methods that ``dataclasses`` and attrs generate: ``pprint.pformat(order)`` may look at
+  a lazy attribute. Where the stack has nothing but them, the innermost is the answer.
 * ``LOOPS`` run what others left with them. Those are gone from the stack, and what is
   behind a loop only started it: nobody looks there.
 
@@ -28,12 +29,14 @@ line in ``session_scope`` rather than the one with the ``with``.
 
 from __future__ import annotations
 
+import dis
 import os
 import sys
 from collections.abc import Callable
 from dis import findlinestarts
+from inspect import CO_NESTED
 from sys import _getframe
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from connmon.client.options import in_tree
@@ -65,6 +68,7 @@ FRAMEWORKS = (
     "scout_apm",
     "sentry_sdk",
     # The standard library's own ways to call something: ``asyncio.wait_for`` is one.
+    # It is a framework as a whole, but these also where its files are not to be found.
     "asyncio",
     "contextlib",
     "functools",
@@ -94,6 +98,22 @@ _FUNCTION_LIMIT = 120
 _PACKAGES = tuple(
     f"{os.sep}{each}{os.sep}" for each in ("site-packages", "dist-packages")
 )
+
+_STANDARD = {
+    os.path.dirname(each) + os.sep
+    for each in (getattr(os, "__file__", ""), getattr(dis, "__file__", ""))
+    if each
+}
+"""Where the standard library is. Of these two modules one may be frozen into Python."""
+
+_GENERATED = frozenset(
+    f"__{each}__"
+    for each in (
+        *("init", "repr", "hash", "setattr", "delattr"),
+        *("eq", "lt", "le", "gt", "ge"),
+    )
+)
+"""What ``dataclasses`` generates."""
 
 # What a module is. ``here`` passes those below the application's.
 _OURS, _FRAMEWORK, _APPLICATION, _LOOP = range(4)
@@ -264,7 +284,12 @@ def _kind_at(frame: FrameType, depth: int) -> int:
     named = _kind(_module_at(depth))
     if named < _APPLICATION:
         return named
-    return _kind(_global_of(frame.f_globals, "__name__"))
+    kind = _kind(_global_of(frame.f_globals, "__name__"))
+    # Such code sees the names of the application's module. It is never remembered as a
+    # site, so it is only looked for here.
+    if kind == _APPLICATION and _is_generated(frame.f_code):
+        return _FRAMEWORK
+    return kind
 
 
 def _kind(name: object) -> int:
@@ -285,7 +310,38 @@ def _judged(name: str) -> int:
     for kind, names in ((_LOOP, LOOPS), (_OURS, OURS), (_FRAMEWORK, FRAMEWORKS)):
         if any(name == each or name.startswith(f"{each}.") for each in names):
             return kind
-    return _APPLICATION
+    return _FRAMEWORK if _is_standard(name) else _APPLICATION
+
+
+def _is_standard(name: str) -> bool:
+    """Whether a module is the standard library's.
+
+    An application may have a module that is called like one of these, ``queue`` say,
+    but not at the same place.
+    """
+    top = name.partition(".")[0]
+    module = sys.modules.get(name)
+    # No other kind of object is asked, which might be the application's.
+    if top not in sys.stdlib_module_names or type(module) is not ModuleType:
+        return False
+    file = str(_global_of(vars(module), "__file__"))
+    return any(
+        file.startswith((f"{each}{top}.", f"{each}{top}{os.sep}")) for each in _STANDARD
+    )
+
+
+def _is_generated(code: CodeType) -> bool:
+    """Whether code is a method that ``dataclasses`` or attrs made for a class."""
+    if code.co_filename != "<string>":
+        return code.co_filename.startswith("<attrs generated ")
+    if hasattr(code, "co_qualname"):
+        return bool(code.co_qualname.startswith("__create_fn__.<locals>."))
+    # Python 3.10 tells less: that it is the second line, in a function.
+    return (
+        code.co_name in _GENERATED
+        and code.co_firstlineno == 2
+        and bool(code.co_flags & CO_NESTED)
+    )
 
 
 def _site(frame: FrameType) -> Site:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import dis
 import gc
+import os
+import pprint
+import string
 import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, field
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Column, ForeignKey, Integer, create_engine, text
+from sqlalchemy import Column, ForeignKey, Integer, Table, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     Session,
+    clear_mappers,
     declarative_base,
     relationship,
     scoped_session,
@@ -182,6 +188,64 @@ def lazy(parent: Parent) -> None:
     list(parent.children)  # site
 
 
+@dataclass
+class Order:
+    """A row that is a dataclass, with methods that nobody wrote."""
+
+    lines: list[Any] = field(default_factory=list)
+    id: int = 1
+
+    __hash__ = object.__hash__
+
+
+@dataclass
+class OrderLine:
+    """Another, read when an order's lines are first looked at."""
+
+    order_id: int
+    id: int = 1
+
+
+def map_orders() -> Any:
+    """Have SQLAlchemy know them; what it knows of tables."""
+    known = declarative_base().registry
+    orders = Table("orders", known.metadata, Column("id", Integer, primary_key=True))
+    lines = Table(
+        "lines",
+        known.metadata,
+        Column("id", Integer, primary_key=True),
+        Column("order_id", Integer, ForeignKey("orders.id")),
+    )
+    known.map_imperatively(OrderLine, lines)
+    known.map_imperatively(Order, orders, properties={"lines": relationship(OrderLine)})
+    return known.metadata
+
+
+def formatted(order: Order) -> None:
+    """A template looks at the lines."""
+    string.Formatter().format("{0.lines}", order)  # site
+
+
+def as_dictionary(order: Order) -> None:
+    """The standard library looks at the lines."""
+    asdict(order)  # site
+
+
+def printed(order: Order) -> None:
+    """A generated method looks at the lines, for the standard library."""
+    pprint.pformat(order)  # site
+
+
+def represented(order: Order) -> None:
+    """A generated method looks at the lines."""
+    repr(order)  # site
+
+
+def compared(order: Order) -> None:
+    """A generated method looks at the lines of both."""
+    order.__eq__(Order())  # site
+
+
 class SyncTests(SynchronousTestCase):
     """A plain engine."""
 
@@ -232,6 +296,20 @@ class SyncTests(SynchronousTestCase):
             self.told.clear()
             lazy(parent)
         self.assertEqual([place("lazy")], self.told)
+
+    def test_what_looks_at_an_attribute_for_others(self) -> None:
+        """Is passed by: the standard library, and the methods of a dataclass."""
+        map_orders().create_all(self.engine)
+        self.addCleanup(clear_mappers)
+        functions = (formatted, as_dictionary, printed, represented, compared)
+        with Session(self.engine) as session:
+            order = Order()
+            session.add(order)
+            for function in functions * 2:
+                session.commit()
+                self.told.clear()
+                function(order)
+                self.assertEqual([place(function.__name__)], self.told)
 
     def test_threads(self) -> None:
         """Each its own, also while what is remembered is thrown away."""
@@ -408,6 +486,7 @@ KINDS = {
     "sqlalchemy.orm": "ours",
     "connmon.client.listeners": "ours",
     "contextlib": "framework",
+    "pprint": "framework",
     "pandas.io.sql": "framework",
     "asyncio.tasks": "framework",
     "shop.orders": "application",
@@ -463,6 +542,60 @@ class ModuleTests(SynchronousTestCase):
         for inner, site in ((("pandas", "sqlmodel"), "f4"), ((), "f2")):
             stack = Stack(*outer, *inner, "sqlalchemy.engine")
             self.assertEqual(f"<string>:2 {site}", stack.site())
+
+    def test_the_standard_library(self) -> None:
+        """Is passed by, by where its files are."""
+        for name in ("dis", "pprint", "string", "os", "importlib.util", "logging"):
+            stack = Stack("shop", name, "sqlalchemy.engine.base")
+            self.assertEqual("<string>:2 f0", stack.site(), name)
+
+    def test_modules_called_like_the_standard_library_s(self) -> None:
+        """Are the application's if they are elsewhere, as where packages are."""
+        library = os.path.dirname(dis.__file__)
+        self.addCleanup(sites._kinds.clear)
+        for file in (
+            "/srv/shop/queue.py",
+            f"{library}/site-packages/queue.py",
+            f"{library}/site-packages/queue/__init__.py",
+            f"{library}/queues.py",
+            None,
+        ):
+            own = ModuleType("queue")
+            if file is not None:
+                own.__file__ = file
+            self.patch(sys, "modules", {**sys.modules, "queue": own})
+            sites._kinds.clear()
+            stack = Stack("shop", "queue", "sqlalchemy.engine.base")
+            self.assertEqual("<string>:2 f1", stack.site(), file)
+
+    def test_a_module_that_answers_for_itself(self) -> None:
+        """Is not asked what it is."""
+
+        class Answering(ModuleType):
+            def __getattribute__(self, name: str) -> Any:
+                raise AssertionError(name)
+
+        self.addCleanup(sites._kinds.clear)
+        self.patch(sys, "modules", {**sys.modules, "queue": Answering("queue")})
+        sites._kinds.clear()
+        stack = Stack("shop", "queue", "sqlalchemy.engine.base")
+        self.assertEqual("<string>:2 f1", stack.site())
+
+    def test_generated_methods(self) -> None:
+        """Are passed by, other code without a file is not, whatever it is called."""
+        written = "class Row:\n    def __repr__(self):\n        return call()\n"
+        nested = "def make():\n def __repr__(self): return call()\n return __repr__"
+        for file, name, code in (
+            ("<string>", "__repr__", written),
+            ("<string>", "make.<locals>.__repr__", f"\n{nested}"),
+            ("<attrs generated repr shop.Row>", "", written),
+        ):
+            env: dict[str, Any] = {"__name__": "shop", "call": lambda: here(2)}
+            exec(compile(code, file, "exec"), env)
+            method = env["make"]() if "make" in env else env["Row"].__repr__
+            for _ in range(2):
+                told = described(method(None))
+                self.assertEqual(bool(name), told.startswith(file), told)
 
     def test_loops(self) -> None:
         """Hide who started them."""
