@@ -6,7 +6,9 @@ Why it is these, and what else a pool is heard by, says ``connmon.client.listene
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import _getframe
 from time import monotonic
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -20,6 +22,9 @@ from connmon.model.holding import Owner
 
 if TYPE_CHECKING:
     from connmon.client.listeners import Watch
+
+_DEEPEST = 100
+"""How many calls a pool is looked for in. SQLAlchemy makes less than ten."""
 
 
 def connecting(  # noqa: C901  a call more would be paid for by each checkout
@@ -69,6 +74,23 @@ def connecting(  # noqa: C901  a call more would be paid for by each checkout
 
     connect.connmon = watch  # type: ignore[attr-defined]
     return connect
+
+
+def entered() -> int:
+    """How deep on the stack who uses the pool is, as our caller counts for ``here``.
+
+    That is where ``connect`` was called: a pool of the application's own may have
+    methods between that and us, and these are not what took the connection. 1 if it was
+    entered by another way.
+    """
+    frame: FrameType | None = _getframe(1)
+    for depth in range(1, _DEEPEST):
+        if frame is None:
+            break
+        if frame.f_code.co_name == "connect" and frame.f_globals is _NAMES:
+            return depth + 1
+        frame = frame.f_back
+    return 1
 
 
 def returning(  # noqa: C901  likewise
@@ -147,3 +169,7 @@ def creating(watch: Watch, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def watch_of(pool: Any) -> Watch | None:
     """Who follows a pool already, if anyone does."""
     return getattr(vars(pool).get("connect"), "connmon", None)
+
+
+_NAMES = globals()
+"""By these a frame is known to be of a function here."""

@@ -41,6 +41,7 @@ from connmon.client.agent import HERE, Agent
 from connmon.client.callables import (
     connecting,
     creating,
+    entered,
     recreating,
     returning,
     watch_of,
@@ -239,7 +240,7 @@ class Watch:
     def waiter(self, owner: Callable[[], Owner]) -> tuple[Pool, Waiter] | None:
         """Someone who will have to wait, and for which pool; not entered yet."""
         try:
-            site = None if self._trace == NONE else here(2)
+            site = None if self._trace == NONE else here(entered())
             return self.pool(), Waiter(owner(), monotonic(), site, CURRENT.get())
         except Exception as error:
             self.broke(error)
@@ -360,7 +361,7 @@ class Watch:
 
     def _where(self) -> Any:
         """The application's line, of what happens seldom enough to be always told."""
-        return None if self._trace == NONE else here(2)
+        return None if self._trace == NONE else here(entered())
 
     def collected(self, connection: Connection) -> None:
         """The garbage collector returns a connection, or gives it up."""

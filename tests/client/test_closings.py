@@ -23,7 +23,7 @@ from connmon.client.sites import described
 from connmon.model.closings import MOST_EXCEPTIONS
 from connmon.model.ledger import Ledger
 from connmon.model.records import STALE, Notice
-from tests.client.ownpools import StackPool
+from tests.client.ownpools import StackPool, TaggingPool
 from tests.client.test_truth_async import IS_OLD, AioCase
 from tests.client.truth import Hand, TruthCase, collect
 
@@ -380,9 +380,9 @@ class AioReasonTests(AioCase, ClosingsCase):
 class StaleTests(ClosingsCase):
     """Connections that were found broken before use."""
 
-    def stale_engine(self, trace: str) -> Any:
+    def stale_engine(self, trace: str, **options: Any) -> Any:
         """An engine with an idle connection that is broken."""
-        engine = self.bare(pool_pre_ping=True)
+        engine = self.bare(pool_pre_ping=True, **options)
         number = len(self.watches) + 1
         self.agent.ledger.site_name = described
         self.watches[number] = Watch(self.agent, engine, NONE, trace)
@@ -403,6 +403,12 @@ class StaleTests(ClosingsCase):
         self.assertEqual(0, self.report().counters.leaks)
         engine.raw_connection().close()
         self.assertEqual(1, len(self.notices(STALE)))
+
+    def test_in_a_pool_of_the_application_s_own(self) -> None:
+        """The line that called its ``connect``, not one in there."""
+        self.stale_engine("on", poolclass=TaggingPool).raw_connection().close()
+        (told,) = self.notices(STALE)
+        self.assertIn("test_in_a_pool_of_the_application_s_own", told.site)
 
     def test_without_a_trace(self) -> None:
         """``off`` is no line, ``slow`` is one."""

@@ -381,6 +381,54 @@ class ThreadTests(WaitsCase):
         self.assertEqual((0, 0, 1), self.totals())
         held.close()
 
+    def test_a_pool_of_the_application_s_own(self) -> None:
+        """Its methods are not the line that took what is waited for, or timed out."""
+
+        class OwnPool(QueuePool):
+            """With something to do at each checkout."""
+
+            def connect(self) -> Any:
+                """Before all."""
+                return super().connect()
+
+            def _do_get(self) -> Any:
+                return super()._do_get()
+
+        def takes() -> Any:
+            return engine.connect()
+
+        options: Any = {"poolclass": OwnPool, "pool_size": 1, "max_overflow": 0}
+        for trace in ("on", "slow"):
+            engine = self.engine(trace, pool_timeout=WITHIN, **options)
+            held = takes()
+            with self.working("patient", takes) as results:
+                (waiter,) = self.await_waiting(1).waiters
+                held.close()
+            self.assertRegex(waiter.site, r"test_waits\.py:\d+ .*takes$")
+            (holder,) = (each for each in self.read().connections if each.site)
+            self.assertEqual(waiter.site, holder.site)
+            results.pop().close()
+        engine = self.engine(pool_timeout=0.002, **options)
+        held = takes()
+        self.assertRaises(exc.TimeoutError, takes)
+        (incident,) = self.read().incidents
+        self.assertEqual(waiter.site, incident.victim.site)
+        held.close()
+
+    def test_a_pool_entered_by_another_way(self) -> None:
+        """Has waiters with a line, too: the nearest."""
+        engine = self.engine()
+        held = engine.connect()
+
+        def takes() -> Any:
+            return engine.pool._do_get()
+
+        with self.working("patient", takes) as results:
+            (waiter,) = self.await_waiting(1).waiters
+            held.close()
+        self.assertRegex(waiter.site, r"test_waits\.py:\d+ .*takes$")
+        engine.pool._do_return_conn(results.pop())
+
     def test_who_waits_for_itself(self) -> None:
         """A second checkout by a thread that has the only connection is known."""
         engine = self.engine(pool_timeout=0.002)
