@@ -44,8 +44,8 @@ class _Kind:
         return running and getattr(coroutine, self.awaited) is None
 
 
-_KINDS = (_Kind("cr", "await"), _Kind("ag", "await"), _Kind("gi", "yieldfrom"))
-
+KINDS = (_Kind("cr", "await"), _Kind("ag", "await"), _Kind("gi", "yieldfrom"))
+"""All kinds that there are."""
 
 #: What is behind what is awaited, by the name of its type.
 _WRAPPED: dict[str, Any] = {
@@ -95,9 +95,9 @@ def of_task(task: Any) -> Seen:
     lines: list[Line] = []
     awaited: Any = task.get_coro()
     for _ in range(DEEPEST):
-        kind = next((each for each in _KINDS if hasattr(awaited, each.code)), None)
+        kind = next((each for each in KINDS if hasattr(awaited, each.code)), None)
         if kind is None:
-            awaited = _behind(awaited)
+            awaited = behind(awaited)
         elif kind.runs(awaited):
             return _running(task, awaited, kind, lines)
         else:
@@ -144,7 +144,7 @@ def _referred(objects: Iterable[Any], kind: Any) -> list[Any]:
 # -- what is behind what is awaited ----------------------------------------------------
 
 
-def _behind(awaited: Any) -> Any:
+def behind(awaited: Any) -> Any:
     """The coroutine behind what Python wraps around it; ``None`` for anything else."""
     kind = _WRAPPED.get(type(awaited).__name__)
     found = [] if kind is None else _referred((awaited,), kind)

@@ -20,7 +20,10 @@ The application is whatever is not named here:
   behind a loop only started it: nobody looks there.
 
 An engine of asyncio's uses its pool in a greenlet, where SQLAlchemy is alone. The
-coroutine that awaits it is on the stack of the greenlet's parent.
+coroutine that awaits it is on the stack of the greenlet's parent. If that is all
+SQLAlchemy's and asyncio's, in a task that was made of ``session.execute(...)`` itself,
+who awaits the task is the answer. It is sought each time: from one place in asyncio,
+the way leads to many an application's.
 
 A helper of the application's that takes the connection is the site, not its caller:
 with a ``session_scope()`` that the application decorated with ``contextmanager``, the
@@ -39,6 +42,8 @@ from sys import _getframe
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from connmon.client import awaiting
+from connmon.client.foreign import is_handlers
 from connmon.client.options import in_tree
 from connmon.wire.commands import NAME_LIMIT
 
@@ -243,7 +248,21 @@ def _searched(depth: int) -> Site | None:
         while frame is None and _is_spawned(greenlet):
             frame, depth = _awaiting(greenlet), _ELSEWHERE
             greenlet = greenlet.parent
-    return None if innermost is None else _site(innermost)
+    found = _awaiting_site()
+    return _site(innermost) if found is None and innermost is not None else found
+
+
+def _awaiting_site() -> Site | None:
+    """Where the application awaits the task that runs, ``None`` if it does not."""
+    try:
+        for frame in awaiting.frames():
+            if _kind_of(frame) == _APPLICATION:
+                return _site(frame)
+    except Exception as error:
+        # Callbacks may be anything, and other versions of asyncio may differ.
+        if is_handlers(error):
+            raise
+    return None
 
 
 def _is_foreign(error: Exception) -> bool:
@@ -282,8 +301,11 @@ def is_of_application(frame: FrameType) -> bool:
 def _kind_at(frame: FrameType, depth: int) -> int:
     """What the module of a frame is, which is so deep on this thread's own stack."""
     named = _kind(_module_at(depth))
-    if named < _APPLICATION:
-        return named
+    return named if named < _APPLICATION else _kind_of(frame)
+
+
+def _kind_of(frame: FrameType) -> int:
+    """What the module is whose names a frame sees."""
     kind = _kind(_global_of(frame.f_globals, "__name__"))
     # Such code sees the names of the application's module. It is never remembered as a
     # site, so it is only looked for here.

@@ -40,9 +40,6 @@ from connmon.client.sites import LIMIT, Site, by_frames, by_names, described, he
 
 ONE = text("SELECT 1")
 
-IS_TASK = sys.version_info < (3, 12)
-"""Whether ``asyncio.wait_for`` makes a task of what it waits for."""
-
 LINES = Path(__file__).read_text("utf-8").splitlines()
 
 
@@ -397,10 +394,85 @@ async def aio_limited(engine: Any) -> None:
         await asyncio.wait_for(session.execute(ONE), 60)  # site
 
 
-async def aio_apart(engine: Any) -> None:
-    """In a task that is SQLAlchemy's alone."""
+# Tasks that are made of SQLAlchemy's own coroutines.
+
+
+async def aio_gathered(engine: Any) -> None:
+    """With others."""
     async with AsyncSession(engine) as session:
-        await asyncio.gather(session.execute(ONE))
+        await asyncio.gather(session.execute(ONE), asyncio.sleep(0))  # site
+
+
+async def aio_gathered_again(engine: Any) -> None:
+    """From another line."""
+    async with AsyncSession(engine) as session:
+        await asyncio.gather(session.execute(ONE))  # site
+
+
+async def aio_wrapped(engine: Any) -> None:
+    """Of what can be awaited, but is no coroutine."""
+    (connection,) = await asyncio.gather(engine.connect())  # site
+    await connection.close()
+
+
+async def aio_shielded(engine: Any) -> None:
+    """Not to be cancelled."""
+    async with AsyncSession(engine) as session:
+        await asyncio.shield(session.execute(ONE))  # site
+
+
+async def aio_task(engine: Any) -> None:
+    """Made for it."""
+    connection = engine.connect()
+    await asyncio.create_task(connection.start())  # site
+    await connection.close()
+
+
+async def aio_waited(engine: Any) -> None:
+    """Whichever is first."""
+    async with AsyncSession(engine) as session:
+        await asyncio.wait([asyncio.create_task(session.execute(ONE))])  # site
+
+
+async def aio_completed(engine: Any) -> None:
+    """One after the other."""
+    async with AsyncSession(engine) as session:
+        for each in asyncio.as_completed([session.execute(ONE)]):
+            await each  # site
+
+
+async def aio_limited_together(engine: Any) -> None:
+    """In a task of a task."""
+    async with AsyncSession(engine) as session:
+        await asyncio.gather(asyncio.wait_for(session.execute(ONE), 60))  # site
+
+
+async def aio_rows(session: Any) -> AsyncIterator[Any]:
+    """By what generates."""
+    yield await asyncio.gather(session.execute(ONE))  # site
+
+
+async def aio_iterated(engine: Any) -> None:
+    """Asks what generates."""
+    async with AsyncSession(engine) as session:
+        async for _ in aio_rows(session):
+            pass
+
+
+async def aio_grouped(engine: Any) -> None:
+    """In a group of tasks."""
+    group: Any = vars(asyncio)["TaskGroup"]
+    async with AsyncSession(engine) as session, group() as tasks:  # site
+        tasks.create_task(session.execute(ONE))
+
+
+async def aio_apart(engine: Any) -> None:
+    """In a task that nobody awaits."""
+    done = asyncio.Event()
+    async with AsyncSession(engine) as session:
+        task = asyncio.create_task(session.execute(ONE))
+        task.add_done_callback(lambda task: done.set())
+        await done.wait()
 
 
 class AsyncTests(SynchronousTestCase):
@@ -437,10 +509,27 @@ class AsyncTests(SynchronousTestCase):
         self.assertEqual([place("aio_core")] * 2, self.told(aio_core))
 
     def test_a_time_limit(self) -> None:
-        """Since Python 3.12 it is no task, and passed by."""
-        if IS_TASK:
-            raise SkipTest("a task of its own here")
+        """Up to Python 3.11 it is a task, since then it is passed by."""
         self.assertEqual([place("aio_limited")] * 2, self.told(aio_limited))
+
+    def test_a_task_of_sqlalchemy_s_own(self) -> None:
+        """Is for the line that awaits it, whatever other lines await such."""
+        functions = [
+            aio_gathered,
+            aio_gathered_again,
+            aio_wrapped,
+            aio_shielded,
+            aio_task,
+            aio_waited,
+            aio_completed,
+            aio_limited_together,
+        ]
+        if hasattr(asyncio, "TaskGroup"):
+            functions.append(aio_grouped)
+        for function in functions * 2:
+            site = place(function.__name__)
+            self.assertEqual([site] * 2, self.told(function))
+        self.assertEqual([place("aio_rows")] * 2, self.told(aio_iterated))
 
     def test_a_task_without_an_application(self) -> None:
         """Is not blamed on the line that started the loop."""
