@@ -651,8 +651,8 @@ class TraceTests(WaitsCase):
             tags.append(self.read().connections[0].tag)
         self.assertEqual(["inner", "", ""], tags)
         self.assertIs(tag, connmon.tag)
-        self.assertRaises(TypeError, tag(3).__enter__)  # type: ignore[arg-type]
-        self.assertRaises(ValueError, tag("a\nb").__enter__)
+        self.assertRaises(TypeError, tag, 3)
+        self.assertRaises(ValueError, tag, "a\nb")
 
 
 class TaskTests(WaitsCase):
