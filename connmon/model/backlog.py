@@ -36,6 +36,10 @@ class Backlog(Generic[Noted, Told]):
         self._happened += 1
         self._noted.append(noted)
 
+    def leave_out(self) -> None:
+        """Something happened that is not kept. Any thread."""
+        self._happened += 1
+
     @property
     def dropped(self) -> int:
         """How many are not told of because there were too many. Any thread."""

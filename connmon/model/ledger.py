@@ -203,6 +203,12 @@ class Ledger:
         """Keep what was so when a pool timed out, until it is told. Any thread."""
         if self._watched:
             self._incidents.add(instant)
+        else:
+            self._incidents.leave_out()
+
+    def left_out(self) -> None:
+        """A pool timed out, and in a storm it is not said what was so. Any thread."""
+        self._incidents.leave_out()
 
     def noticed(
         self, connection: Connection, kind: str, now: float, seconds: float

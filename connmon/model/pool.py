@@ -177,6 +177,8 @@ class Pool(Presence):
         self.timeouts += 1
         if self._is_noted(now):
             self.ledger.happened(self._instant(waiter, now))
+        else:
+            self.ledger.left_out()
         self.stir()
 
     def _is_noted(self, now: float) -> bool:

@@ -538,6 +538,7 @@ class ThreadTests(WaitsCase):
             first = self.totals()[2] - EACH_SECOND - 50 + 1
             self.assertEqual([*range(first, first + EACH_SECOND)], told)
         self.assertEqual((0, 0, 3 * (EACH_SECOND + 50)), self.totals())
+        self.assertEqual(3 * 50, self.agent.ledger.incidents_dropped)
         held.close()
 
     def test_another_pools_timeout_is_not_ours(self) -> None:

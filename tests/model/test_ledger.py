@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.model.connection import Connection
 from connmon.model.engines import ENGINE_SITES
-from connmon.model.holding import KEPT, LISTED, REPEATED, Waiter
+from connmon.model.holding import EACH_SECOND, KEPT, LISTED, REPEATED, Waiter
 from connmon.model.ledger import Ledger
 from connmon.model.notices import KEPT as NOTICES_KEPT
 from connmon.model.notices import REPEATED as NOTICES_REPEATED
@@ -288,6 +288,23 @@ class LedgerTests(SynchronousTestCase):
         self.ledger.unwatch()
         self.pool.timed_out(Waiter("me", 0.0), 10_000.0)
         self.assertEqual((), self.ledger.collect(3, 1000.0, 0.0).incidents)
+        self.assertEqual(6, self.ledger.incidents_dropped)
+
+    def test_a_storm_of_timeouts(self) -> None:
+        """Each is told or counted as not told, for whatever reason, none twice."""
+        other = a_pool(self.ledger)
+        for second in (1.0, 2.0, 3.0):
+            for _ in range(EACH_SECOND + 20):
+                self.pool.timed_out(Waiter("me", 0.0), second)
+        other.timed_out(Waiter("me", 0.0), 3.0)
+        told = self.ledger.collect(1, 4.0, 0.0)
+        self.assertEqual(3 * EACH_SECOND + 61, told.counters.timeouts)
+        self.assertEqual(KEPT, len(told.incidents))
+        dropped = 3 * EACH_SECOND + 61 - KEPT
+        self.assertEqual(dropped, self.ledger.incidents_dropped)
+        self.pool.timed_out(Waiter("me", 0.0), 5.0)
+        self.assertEqual(1, len(self.ledger.collect(2, 6.0, 0.0).incidents))
+        self.assertEqual(dropped, self.ledger.incidents_dropped)
 
     def test_notices(self) -> None:
         """Each is told once, numbered; the last few again with all there is."""
