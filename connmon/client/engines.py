@@ -109,6 +109,7 @@ def watch(engine: Engine, asked: Options | None) -> None:
 
         postpone()
         from connmon.client.agent import HERE
+        from connmon.client.facts import name_of
         from connmon.client.link import Destination
         from connmon.client.listeners import Watch
         from connmon.client.sites import here
@@ -129,7 +130,8 @@ def watch(engine: Engine, asked: Options | None) -> None:
                 reads_limit=asked.limit == options.LIMIT_READ,
             )
             # The line that called ``create_engine``, or ``connmon.attach``.
-            agent.ledger.engine_made(None if asked.trace == NONE else here())
+            site = None if asked.trace == NONE else here()
+            agent.ledger.engine_made(site, name_of(engine.url))
     except Exception as error:
         _WATCHED.pop(engine, None)
         COMPLAINTS.say(f"engines are not watched: {error!r}")

@@ -5,21 +5,17 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import URL, Engine
 
 from connmon.model.records import PoolFacts
 
 
 def facts_of(engine: Engine) -> PoolFacts:
     """What an engine's pool is, as far as it tells."""
-    url, pool = engine.url, engine.pool
-    host = url.host or ""
-    host = f"[{host}]" if ":" in host else host
-    place = f"{host}:{url.port}" if url.port else host
-    name = f"{url.drivername}://{place}/{url.database or ''}"
+    pool = engine.pool
     size = getattr(pool, "size", None)
     return PoolFacts(
-        name[:1024],
+        name_of(engine.url),
         type(pool).__name__[:255],
         _whole_number(size() if callable(size) else size),
         _whole_number(getattr(pool, "_max_overflow", None)),
@@ -27,6 +23,14 @@ def facts_of(engine: Engine) -> PoolFacts:
         _seconds(getattr(pool, "_recycle", None)),
         bool(getattr(pool, "_pre_ping", False)),
     )
+
+
+def name_of(url: URL) -> str:
+    """What to call a pool: by its database, without user, password and options."""
+    host = url.host or ""
+    host = f"[{host}]" if ":" in host else host
+    place = f"{host}:{url.port}" if url.port else host
+    return f"{url.drivername}://{place}/{url.database or ''}"[:1024]
 
 
 def _whole_number(value: Any) -> int | None:

@@ -242,9 +242,9 @@ class Ledger:
             )
         pool.stir()
 
-    def engine_made(self, site: object) -> None:
-        """An engine was made there. The thread that did, not often."""
-        self._engines.add(self.site_name(site))
+    def engine_made(self, site: object, database: str) -> None:
+        """An engine was made there for a database. The thread that did, not often."""
+        self._engines.add(self.site_name(site), database)
 
     @property
     def incidents_dropped(self) -> int:

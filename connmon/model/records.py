@@ -322,8 +322,9 @@ class Report:
     longest first and at most a hundred: always all, in a delta too. ``incidents`` are
     new ones; a whole report also has the last few that were told before, and so it is
     with ``notices``. ``engines`` tells how many engines were made by each line of the
-    application, the most first, since the process began. ``last`` says that the process
-    is about to end, and has nothing to add.
+    application for one database, the most first, since the process began; those for
+    others as ``connmon.model.engines`` has it. ``last`` says that the process is about
+    to end, and has nothing to add.
     """
 
     sequence: int

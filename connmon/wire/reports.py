@@ -5,7 +5,7 @@
     report  [1, sequence, base | nil, clock, span, counters, maxima,
              [pool ...], [connection ...], [closed id ...], [dropped pool id ...],
              began | nil, waiting, [waiter ...], [incident ...], [notice ...],
-             [[site, engines made] ...], last]
+             [[site | "others", engines made] ...], last]
     counters    [checkouts, checkins, connects, connect failures, closes,
                  invalidations, soft invalidations, resets, commits, rollbacks,
                  waits, timeouts, leaks]

@@ -14,6 +14,7 @@ import connmon
 from connmon.client import engines, process
 from connmon.client.agent import HERE
 from connmon.client.options import Source
+from connmon.model.engines import OTHERS
 from connmon.model.ledger import Ledger
 from tests.client.test_plugin import ADDRESS, NOWHERE, EnginesTestCase
 from tests.client.truth import IS_LATE, collect
@@ -111,6 +112,20 @@ class EnginesMadeTests(EnginesTestCase):
         for _ in range(3):
             create_engine(self.url("off") + "&connmon_trace=off")
         self.assertEqual((("", 3),), self.told("off"))
+
+    def test_shards(self) -> None:
+        """One for each of many databases is not an engine made again."""
+
+        def make(number: int) -> Any:
+            url = f"sqlite+connmon:////tmp/shard{number}.db?"
+            return create_engine(self.url("shards", url))
+
+        engines_made = [make(number) for number in range(12)]
+        (others, at), (function, most) = self.told("shards")
+        self.assertEqual((OTHERS, 11, 1), (others, at, most))
+        self.assertTrue(function.endswith("make"), function)
+        engines_made.append(make(3))
+        self.assertEqual(2, self.told("shards")[1][1])
 
     def test_very_many(self) -> None:
         """A retired engine is still counted, and costs nothing any more."""

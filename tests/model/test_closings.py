@@ -18,7 +18,7 @@ from connmon.model.closings import (
     Closings,
     invalidated,
 )
-from connmon.model.engines import ENGINE_SITES, Engines
+from connmon.model.engines import DATABASES, ENGINE_SITES, OTHERS, Engines
 from connmon.model.ledger import Ledger
 from connmon.model.records import PoolFacts
 
@@ -113,20 +113,52 @@ class EnginesTests(SynchronousTestCase):
 
     @given(
         st.lists(
-            st.integers(0, 40).map(lambda number: f"f.py:{number} f" * (number > 0))
+            st.tuples(
+                st.integers(0, 40).map(
+                    lambda number: f"f.py:{number} f" * (number > 0)
+                ),
+                st.sampled_from(["a", "b"]),
+            )
         )
     )
-    def test_nothing_is_lost(self, sites: list[str]) -> None:
+    def test_nothing_is_lost(self, made: list[tuple[str, str]]) -> None:
         """Each engine counts, of few lines by name, the most first."""
         engines = Engines()
-        for each in sites:
-            engines.add(each)
+        for site, database in made:
+            engines.add(site, database)
         told = engines.told()
-        self.assertEqual(len(sites), sum(times for _, times in told))
-        self.assertLessEqual(len(told), ENGINE_SITES + 1)
+        self.assertEqual(len(made), sum(times for _, times in told))
+        self.assertLessEqual(len(told), ENGINE_SITES + 2)
         counts = [times for _, times in told]
         self.assertEqual(sorted(counts, reverse=True), counts)
-        real = Counter(sites)
+        real = Counter(made)
         for site, times in told:
-            if site:
-                self.assertEqual(real[site], times)
+            if site and site != OTHERS:
+                self.assertEqual(max(real[site, "a"], real[site, "b"]), times)
+
+    def test_one_for_each_of_many_databases(self) -> None:
+        """What a line made again for the same one is told, however many others."""
+        engines = Engines()
+        for shard in range(12):
+            engines.add("shards.py:1 f", f"shard{shard}")
+        self.assertEqual(((OTHERS, 11), ("shards.py:1 f", 1)), engines.told())
+        for _ in range(9):
+            engines.add("shards.py:1 f", "shard3")
+        for _ in range(2):
+            engines.add("app.py:2 g", "shard3")
+        self.assertEqual(
+            ((OTHERS, 11), ("shards.py:1 f", 10), ("app.py:2 g", 2)), engines.told()
+        )
+
+    def test_very_many_databases(self) -> None:
+        """Those past the first of a line are only counted, and keep no memory."""
+        engines = Engines()
+        for _ in range(2):
+            for tenant in range(DATABASES + 50):
+                engines.add("tenants.py:1 f", f"tenant{tenant}")
+        engines.add("app.py:2 g", "db")
+        rest = 2 * (DATABASES + 50) - 2
+        self.assertEqual(
+            ((OTHERS, rest), ("tenants.py:1 f", 2), ("app.py:2 g", 1)), engines.told()
+        )
+        self.assertEqual(DATABASES, len(engines._lines["tenants.py:1 f"]._databases))

@@ -339,11 +339,11 @@ class LedgerTests(SynchronousTestCase):
     def test_engines_made(self) -> None:
         """By the place that made them, the most first; of few places."""
         for site in ("b.py:2 g", "a.py:1 f", "a.py:1 f", None):
-            self.ledger.engine_made(site)
+            self.ledger.engine_made(site, "db")
         told = self.ledger.collect(1, 1000.0, 0.0).engines
         self.assertEqual((("a.py:1 f", 2), ("b.py:2 g", 1), ("", 1)), told)
         for number in range(100):
-            self.ledger.engine_made(f"c.py:{number} h")
+            self.ledger.engine_made(f"c.py:{number} h", "db")
         told = self.ledger.collect(2, 1000.0, 0.0).engines
         self.assertEqual(ENGINE_SITES, len(told))
         self.assertEqual(104, sum(times for _, times in told))

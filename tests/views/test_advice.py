@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.model.blackbox import BlackBox
 from connmon.model.board import Board
+from connmon.model.engines import OTHERS
 from connmon.model.histogram import BUCKETS, Histogram
 from connmon.model.records import (
     INHERITED,
@@ -377,6 +378,10 @@ class RuleTests(SynchronousTestCase):
         )
         self.assertEqual("480 engines in 2m00s in ctl1 pid 11", said.evidence)
         self.silent(replace(report(), engines=((SITE, 9), ("", 9))))
+
+    def test_engines_of_many_databases(self) -> None:
+        """A line that made one for each has done well, however many there are."""
+        self.silent(replace(report(), engines=((OTHERS, 480), (SITE, 1))))
 
     def test_inherited(self) -> None:
         """A connection of before the fork was used after it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from connmon.model.engines import OTHERS
 from connmon.model.process import Process
 from connmon.model.records import INHERITED, PoolFacts
 from connmon.views.advice.finding import (
@@ -20,7 +21,7 @@ from connmon.views.advice.use import Use
 from connmon.views.connections import described
 
 ENGINES = 10
-"""From so many engines that one line has made in one process on, it is at fault."""
+"""From so many engines of a database by one line of a process on, it is at fault."""
 
 MOST_VARIANTS = 3
 """Settings that a finding quotes."""
@@ -29,11 +30,11 @@ MOST_VARIANTS = 3
 def engine_per_request(
     progname: str, processes: Iterable[Process], now: float
 ) -> Iterator[Finding]:
-    """One line of the application makes engine after engine."""
+    """One line of the application makes engine after engine for one database."""
     sites: dict[str, list[tuple[int, Process]]] = {}
     for process in processes:
         for site, made in process.engines:
-            if made >= ENGINES:
+            if made >= ENGINES and site != OTHERS:
                 sites.setdefault(site, []).append((made, process))
     for site, found in sites.items():
         made, worst = max(found, key=lambda each: each[0])
