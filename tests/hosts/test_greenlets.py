@@ -361,7 +361,7 @@ class GeventTests(GreenTestCase):
             "spawned.join()\n"
         )
         program = self.start(script, self.watched(), flags=after(PATCH["gevent"]))
-        self.assertEqual(["import-worker", "worker-7"], program.told("owners"))
+        self.assertEqual(["import-worker", "worker-7"], program.value("owners"))
         program.open("end")
         program.leaves()
 
