@@ -131,7 +131,7 @@ def watch(engine: Engine, asked: Options | None) -> None:
             )
             # The line that called ``create_engine``, or ``connmon.attach``.
             site = None if asked.trace == NONE else here()
-            agent.ledger.engine_made(site, name_of(engine.url))
+            agent.ledger.engine_made(site, name_of(engine))
     except Exception as error:
         _WATCHED.pop(engine, None)
         COMPLAINTS.say(f"engines are not watched: {error!r}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import Engine
 
+from connmon.client.host import host_of
 from connmon.model.records import PoolFacts
 
 
@@ -15,7 +16,7 @@ def facts_of(engine: Engine) -> PoolFacts:
     pool = engine.pool
     size = getattr(pool, "size", None)
     return PoolFacts(
-        name_of(engine.url),
+        name_of(engine),
         type(pool).__name__[:255],
         _whole_number(size() if callable(size) else size),
         _whole_number(getattr(pool, "_max_overflow", None)),
@@ -25,11 +26,11 @@ def facts_of(engine: Engine) -> PoolFacts:
     )
 
 
-def name_of(url: URL) -> str:
+def name_of(engine: Engine) -> str:
     """What to call a pool: by its database, without user, password and options."""
-    host = url.host or ""
+    url, (host, port) = engine.url, host_of(engine)
     host = f"[{host}]" if ":" in host else host
-    place = f"{host}:{url.port}" if url.port else host
+    place = f"{host}:{port}" if port else host
     return f"{url.drivername}://{place}/{url.database or ''}"[:1024]
 
 

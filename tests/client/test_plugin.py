@@ -23,6 +23,7 @@ from connmon import config
 from connmon.client import engines, listeners, options
 from connmon.client import url as urls
 from connmon.client.agent import HERE, Agent
+from connmon.client.callables import watch_of
 from connmon.client.events import Events
 from connmon.client.listeners import Watch
 from connmon.client.options import Source
@@ -147,6 +148,22 @@ class BothFormsTests(EnginesTestCase):
         self.assertEqual("sqlite://", str(engine.url))
         self.assertIn("from_argument", programs())
         self.assertNotIn("from_url", programs())
+
+    def test_a_server_in_connect_args(self) -> None:
+        """It is in the pool's name, whichever way the engine came to be watched."""
+        where = {"host": "db", "port": 3307}
+        attached = create_engine("mysql+pymysql://", connect_args=where)
+        engines.attach(attached, {"addr": NOWHERE})
+        for engine in (
+            create_engine(f"mysql+pymysql_connmon://?{ADDRESS}", connect_args=where),
+            create_engine(
+                f"mysql+pymysql://?plugin=connmon&{ADDRESS}", connect_args=where
+            ),
+            attached,
+        ):
+            watch = watch_of(engine.pool)
+            assert watch is not None
+            self.assertEqual("mysql+pymysql://db:3307/", watch.pool().facts.name)
 
     def test_nothing_of_ours_reaches_the_dbapi(self) -> None:
         """Neither in the URL's arguments nor in those of ``create_engine``."""
