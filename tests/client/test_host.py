@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from sqlalchemy import create_engine, pool
@@ -12,6 +13,10 @@ from connmon.client.host import host_of
 from connmon.model.servers import address_of
 
 MYSQL = "mysql+pymysql://"
+POSTGRESQL = [
+    f"postgresql+{driver}://" for driver in ("pg8000", "psycopg2") if find_spec(driver)
+]
+"""Of these drivers one is not for PyPy."""
 
 
 class HostTests(SynchronousTestCase):
@@ -46,9 +51,9 @@ class HostTests(SynchronousTestCase):
 
     def test_in_the_query(self) -> None:
         """PostgreSQL's drivers take it there; of several no one is the server."""
-        scheme = "postgresql+psycopg2:///x"
-        self.assertEqual("db:5433", self.told(f"{scheme}?host=db&port=5433"))
-        self.assertEqual("", self.told(f"{scheme}?host=a:1&host=b:2"))
+        for scheme in POSTGRESQL:
+            self.assertEqual("db:5433", self.told(f"{scheme}/x?host=db&port=5433"))
+            self.assertEqual("", self.told(f"{scheme}/x?host=a:1&host=b:2"))
 
     def test_sockets(self) -> None:
         """They are no server; a host beside one is not asked."""
@@ -56,7 +61,8 @@ class HostTests(SynchronousTestCase):
         both = {"unix_socket": "/run/x", "host": "db"}
         self.assertEqual("", self.told(MYSQL, both))
         path = {"host": "/run/postgresql"}
-        self.assertEqual("", self.told("postgresql+psycopg2://", path))
+        for scheme in POSTGRESQL:
+            self.assertEqual("", self.told(scheme, path))
 
     def test_what_is_no_host(self) -> None:
         """It is passed over, and so is what is no port."""
