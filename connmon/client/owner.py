@@ -176,14 +176,25 @@ class Task:
 def current_owner() -> Callable[[], Owner]:
     """What to ask, at each use of a pool, who it is for.
 
-    Where an event loop runs that is the task, whether the driver is of asyncio or not.
+    Where an event loop runs that is the task, whether the driver is of asyncio or not;
+    else it is the thread, or the greenlet where they are threads.
     """
-    thread = _current_thread()
+    # Looked up now: the program may have been patched since we were imported.
+    kind = threading.local
+    if str(kind.__module__).partition(".")[0] in _GREEN:
+        return _current_greenlet
+    own, looping = _OWN.setdefault(kind, kind()), _get_running_loop
 
+    # One call, for each checkout pays for another.
     def owner() -> Owner:
-        if _get_running_loop() is not None and (task := current_task()) is not None:
+        if looping() is not None and (task := current_task()) is not None:
             return Task(task)
-        return thread()
+        try:
+            return own.owner
+        except AttributeError:
+            own.owner = arrived = Thread()
+            own.stay = _Stay(arrived)
+            return arrived
 
     return owner
 
@@ -211,27 +222,10 @@ def owner_end(owner: Owner) -> str | None:
     return owner.end() if isinstance(owner, (Thread, Task)) else None
 
 
-def _current_thread() -> Callable[[], Owner]:
-    """What to ask which thread this is, or which greenlet where they are threads."""
-    # Looked up now: the program may have been patched since we were imported.
-    kind = threading.local
-    if str(kind.__module__).partition(".")[0] in _GREEN:
-        return _current_greenlet
-    own = _OWN.setdefault(kind, kind())
-
-    def thread() -> Owner:
-        try:
-            return own.owner
-        except AttributeError:
-            own.owner = arrived = Thread()
-            own.stay = _Stay(arrived)
-            return arrived
-
-    return thread
-
-
 def _current_greenlet() -> Owner:
     """Which greenlet this is. Variables of their own are slow, as eventlet has them."""
+    if _get_running_loop() is not None and (task := current_task()) is not None:
+        return Task(task)
     greenlet: Any = sys.modules["greenlet"].getcurrent()
     try:
         return greenlet.connmon
