@@ -256,7 +256,7 @@ def _awaiting_site() -> Site | None:
     """Where the application awaits the task that runs, ``None`` if it does not."""
     try:
         for frame in awaiting.frames():
-            if _kind_of(frame) == _APPLICATION:
+            if is_of_application(frame):
                 return _site(frame)
     except Exception as error:
         # Callbacks may be anything, and other versions of asyncio may differ.
@@ -295,7 +295,7 @@ def _is_spawned(greenlet: Any) -> bool:
 
 def is_of_application(frame: FrameType) -> bool:
     """Whether a frame is of the application's own code."""
-    return _kind(_global_of(frame.f_globals, "__name__")) == _APPLICATION
+    return _kind_of(frame) == _APPLICATION
 
 
 def _kind_at(frame: FrameType, depth: int) -> int:
