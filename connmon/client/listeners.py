@@ -41,6 +41,7 @@ from connmon.client.agent import HERE, Agent
 from connmon.client.callables import (
     connecting,
     creating,
+    direct,
     entered,
     recreating,
     returning,
@@ -135,8 +136,9 @@ class Watch:
         """Take the place of a pool's callables. Not of the creator that is ours."""
         pool.connmon = Lot()
         owner = current_owner()
-        pool.connect = connecting(self, pool.connect, owner, self._site(owner))
-        pool._return_conn = returning(self, pool._return_conn, owner)
+        enter, take_back = direct(pool.connect), direct(pool._return_conn)
+        pool.connect = connecting(self, enter, owner, self._site(owner))
+        pool._return_conn = returning(self, take_back, owner)
         pool.recreate = recreating(self, pool.recreate, ref(pool))
         creator = getattr(pool, "_invoke_creator", None)
         if creator is not None and not hasattr(creator, "connmon"):

@@ -1,0 +1,107 @@
+"""Which of a pool's methods is called by what takes its place."""
+
+from __future__ import annotations
+
+from functools import partialmethod
+from typing import Any
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool
+from sqlalchemy.pool.base import _ConnectionFairy
+from twisted.trial.unittest import SynchronousTestCase
+
+from connmon.client.callables import direct
+from tests.client.ownpools import TaggingPool
+
+
+class CarefulPool(QueuePool):
+    """One of an application's own, which calls what SQLAlchemy's does, if it likes."""
+
+    def connect(self) -> Any:
+        """Take a connection, or none."""
+        return _ConnectionFairy._checkout(self) if self else None
+
+    def _return_conn(self, record: Any) -> None:
+        if record:
+            self._do_return_conn(record)
+
+
+class Wrapper:
+    """One that says it is what it wraps, as those of the library wrapt do."""
+
+    def __init__(self, wrapped: Any) -> None:
+        """Around this."""
+        self._wrapped = wrapped
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """That of what it wraps."""
+        return self._wrapped.__class__
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything of what it wraps."""
+        return getattr(self._wrapped, name)
+
+    def __get__(self, pool: Any, kind: Any) -> Any:
+        """Bound, it wraps what is bound."""
+        return self if pool is None else type(self)(self._wrapped.__get__(pool, kind))
+
+    def __eq__(self, other: object) -> bool:
+        """As what it wraps."""
+        return bool(self._wrapped == other)
+
+    def __hash__(self) -> int:
+        """As what it wraps."""
+        return hash(self._wrapped)
+
+
+def more_than(plain: Any) -> Any:
+    """A function that calls this one."""
+
+    def called(*arguments: Any) -> Any:
+        return plain(*arguments)
+
+    return called
+
+
+class DirectTests(SynchronousTestCase):
+    """A call is left out only where SQLAlchemy does nothing else by it."""
+
+    def pool(self, kind: Any = QueuePool) -> Any:
+        """An engine's pool."""
+        engine = create_engine("sqlite://", poolclass=kind)
+        self.addCleanup(engine.dispose)
+        return engine.pool
+
+    def test_usual_pools(self) -> None:
+        """What the two call takes and returns a connection all the same."""
+        pool = self.pool()
+        enter, take_back = direct(pool.connect), direct(pool._return_conn)
+        self.assertNotEqual(pool.connect, enter)
+        self.assertEqual(pool._do_return_conn, take_back)
+        fairy = enter()
+        self.assertEqual(1, pool.checkedout())
+        take_back(fairy._connection_record)
+        self.assertEqual(0, pool.checkedout())
+        fairy._connection_record = None
+
+    def test_pools_that_do_more(self) -> None:
+        """SQLAlchemy's, or the application's."""
+        for kind in (SingletonThreadPool, TaggingPool, CarefulPool):
+            pool = self.pool(kind)
+            self.assertEqual(pool.connect, direct(pool.connect))
+        self.assertEqual(pool._return_conn, direct(pool._return_conn))
+
+    def test_a_class_that_was_patched(self) -> None:
+        """By a function with more to do, or by a wrapper that hides."""
+        for name in ("connect", "_return_conn"):
+            plain: Any = getattr(Pool, name)
+            for own in (partialmethod(plain), Wrapper(plain), more_than(plain)):
+                self.patch(Pool, name, own)
+                method = getattr(self.pool(), name)
+                self.assertIs(method, direct(method))
+
+    def test_callables_of_other_kinds(self) -> None:
+        """They are called as they are."""
+        for own in (len, lambda: None, Wrapper(self.pool().connect)):
+            self.assertIs(own, direct(own))
