@@ -6,7 +6,6 @@ Why it is these, and what else a pool is heard by, says ``connmon.client.listene
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from sys import _getframe
 from time import monotonic
 from types import FrameType, MethodType
@@ -31,17 +30,18 @@ _DEEPEST = 100
 
 def connecting(  # noqa: C901  a call more would be paid for by each checkout
     watch: Watch,
-    enter: Callable[[], Any],
+    enter: Callable[[Any], Any],
+    whose: Any,
     owner: Callable[[], Owner],
     trace: Callable[[int], Any],
 ) -> Callable[[], Any]:
-    """What takes the place of ``pool.connect``."""
+    """What takes the place of ``pool.connect``, and calls ``enter`` of ``whose``."""
     took, broke, timed_out = watch.took, watch.broke, watch.timed_out
     follow = watch.following.connections.add
 
     def connect() -> Any:  # noqa: C901
         try:
-            fairy = enter()
+            fairy = enter(whose)
         except BaseException as error:
             if isinstance(error, PoolTimeout):
                 timed_out()
@@ -78,23 +78,37 @@ def connecting(  # noqa: C901  a call more would be paid for by each checkout
     return connect
 
 
-def direct(method: Any) -> Any:
-    """What a pool's method calls, if that is all it does; else the method itself.
+def way_out(method: Any) -> tuple[Callable[[Any], Any], Any]:
+    """What takes a connection out of a pool, and what to call it with.
 
-    ``Pool.connect`` and ``Pool._return_conn`` are such, in all SQLAlchemys so far, and
-    leaving them out is 0.02 of a bare checkout. It is SQLAlchemy's own function, by no
-    more names than that, or it is called: an application may have put another there.
+    That is ``pool.connect``, or what that calls, if it is SQLAlchemy's and does nothing
+    else. So it is in all versions so far; the call left out is 0.01 of bare.
+    """
+    if _only_calls(method, Pool.connect, "_ConnectionFairy", "_checkout"):
+        return method.__globals__["_ConnectionFairy"]._checkout, method.__self__
+    return _call, method
+
+
+def way_back(method: Any) -> Callable[[Any], None]:
+    """What takes a record back: ``pool._return_conn``, or what that calls, likewise."""
+    if _only_calls(method, Pool._return_conn, "_do_return_conn"):
+        return method.__self__._do_return_conn  # type: ignore[no-any-return]
+    return method  # type: ignore[no-any-return]
+
+
+def _only_calls(method: Any, function: Any, *names: str) -> bool:
+    """Whether a method is that function, which has no names but these.
+
+    Else the application, or another tool, may have put one there that does more.
     """
     # Not isinstance(): wrappers such as wrapt's say that they are what they wrap.
-    if type(method) is not MethodType:
-        return method
-    pool, function = method.__self__, method.__func__
-    names = getattr(getattr(function, "__code__", None), "co_names", ())
-    if function is Pool.connect and names == ("_ConnectionFairy", "_checkout"):
-        return partial(function.__globals__["_ConnectionFairy"]._checkout, pool)
-    if function is Pool._return_conn and names == ("_do_return_conn",):
-        return pool._do_return_conn  # type: ignore[attr-defined]
-    return method
+    if type(method) is not MethodType or method.__func__ is not function:
+        return False
+    return getattr(getattr(function, "__code__", None), "co_names", None) == names
+
+
+def _call(method: Callable[[], Any]) -> Any:
+    return method()
 
 
 def entered() -> int:

@@ -41,11 +41,12 @@ from connmon.client.agent import HERE, Agent
 from connmon.client.callables import (
     connecting,
     creating,
-    direct,
     entered,
     recreating,
     returning,
     watch_of,
+    way_back,
+    way_out,
 )
 from connmon.client.collector import is_collecting
 from connmon.client.events import Events
@@ -136,9 +137,9 @@ class Watch:
         """Take the place of a pool's callables. Not of the creator that is ours."""
         pool.connmon = Lot()
         owner = current_owner()
-        enter, take_back = direct(pool.connect), direct(pool._return_conn)
-        pool.connect = connecting(self, enter, owner, self._site(owner))
-        pool._return_conn = returning(self, take_back, owner)
+        enter, whose = way_out(pool.connect)
+        pool.connect = connecting(self, enter, whose, owner, self._site(owner))
+        pool._return_conn = returning(self, way_back(pool._return_conn), owner)
         pool.recreate = recreating(self, pool.recreate, ref(pool))
         creator = getattr(pool, "_invoke_creator", None)
         if creator is not None and not hasattr(creator, "connmon"):
@@ -154,7 +155,7 @@ class Watch:
         pool.connmon.disposed = True
         this, kind, owner = ref(pool), type(pool), current_owner()
         pool.connect = connecting(
-            self, lambda: kind.connect(this()), owner, self._site(owner)
+            self, lambda its: kind.connect(its()), this, owner, self._site(owner)
         )
         pool._return_conn = returning(
             self, lambda record: kind._return_conn(this(), record), owner

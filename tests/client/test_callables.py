@@ -10,7 +10,7 @@ from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool
 from sqlalchemy.pool.base import _ConnectionFairy
 from twisted.trial.unittest import SynchronousTestCase
 
-from connmon.client.callables import direct
+from connmon.client.callables import way_back, way_out
 from tests.client.ownpools import TaggingPool
 
 
@@ -76,21 +76,31 @@ class DirectTests(SynchronousTestCase):
     def test_usual_pools(self) -> None:
         """What the two call takes and returns a connection all the same."""
         pool = self.pool()
-        enter, take_back = direct(pool.connect), direct(pool._return_conn)
-        self.assertNotEqual(pool.connect, enter)
+        (enter, whose), take_back = way_out(pool.connect), way_back(pool._return_conn)
+        self.assertEqual((_ConnectionFairy._checkout, pool), (enter, whose))
         self.assertEqual(pool._do_return_conn, take_back)
-        fairy = enter()
+        fairy = enter(whose)
         self.assertEqual(1, pool.checkedout())
         take_back(fairy._connection_record)
         self.assertEqual(0, pool.checkedout())
         fairy._connection_record = None
 
+    def assert_called(self, pool: Any, name: str) -> None:
+        """That method is called as it is, with whatever it is now."""
+        method = getattr(pool, name)
+        if name == "connect":
+            enter, whose = way_out(method)
+            self.assertIs(method, whose)
+            self.patch(pool, "connect", lambda: "taken")
+            self.assertEqual("taken", enter(pool.connect))
+        else:
+            self.assertIs(method, way_back(method))
+
     def test_pools_that_do_more(self) -> None:
         """SQLAlchemy's, or the application's."""
         for kind in (SingletonThreadPool, TaggingPool, CarefulPool):
-            pool = self.pool(kind)
-            self.assertEqual(pool.connect, direct(pool.connect))
-        self.assertEqual(pool._return_conn, direct(pool._return_conn))
+            self.assert_called(self.pool(kind), "connect")
+        self.assert_called(self.pool(CarefulPool), "_return_conn")
 
     def test_a_class_that_was_patched(self) -> None:
         """By a function with more to do, or by a wrapper that hides."""
@@ -98,10 +108,11 @@ class DirectTests(SynchronousTestCase):
             plain: Any = getattr(Pool, name)
             for own in (partialmethod(plain), Wrapper(plain), more_than(plain)):
                 self.patch(Pool, name, own)
-                method = getattr(self.pool(), name)
-                self.assertIs(method, direct(method))
+                self.assert_called(self.pool(), name)
 
     def test_callables_of_other_kinds(self) -> None:
         """They are called as they are."""
-        for own in (len, lambda: None, Wrapper(self.pool().connect)):
-            self.assertIs(own, direct(own))
+        pool = self.pool()
+        for own in (len, lambda: None, Wrapper(pool.connect)):
+            pool.connect = own
+            self.assert_called(pool, "connect")
