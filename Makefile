@@ -69,6 +69,8 @@ check: $(CHECK)/.installed
 	$(CHECK)/bin/ruff check .
 	$(CHECK)/bin/mypy
 	$(CHECK)/bin/lint-imports
+	set -e; for each in *.rst docs/*.rst benchmarks/*.rst; do \
+		$(CHECK)/bin/python -m docutils --halt=warning "$$each" /dev/null; done
 
 matrix: $(CHECK)/.installed
 	$(CHECK)/bin/nox --error-on-missing-interpreters \

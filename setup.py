@@ -127,6 +127,7 @@ setup(
             "uvloop>=0.19",
         ],
         "dev": [
+            "docutils>=0.21",  # the first that ``python -m docutils`` runs
             "import-linter>=2.1",
             # Checkers to one release line: a new one may find fault with old code.
             "mypy==2.4.*",
