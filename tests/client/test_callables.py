@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from functools import partialmethod
-from typing import Any
+from typing import Any, cast
+from unittest import skipIf
+from weakref import ref
 
 from sqlalchemy import create_engine
 from sqlalchemy.pool import Pool, QueuePool, SingletonThreadPool
@@ -11,7 +15,10 @@ from sqlalchemy.pool.base import _ConnectionFairy
 from twisted.trial.unittest import SynchronousTestCase
 
 from connmon.client.callables import way_back, way_out
+from connmon.client.listeners import Watch
+from connmon.client.options import NONE
 from tests.client.ownpools import TaggingPool
+from tests.client.test_listeners import StandIn
 
 
 class CarefulPool(QueuePool):
@@ -24,6 +31,29 @@ class CarefulPool(QueuePool):
     def _return_conn(self, record: Any) -> None:
         if record:
             self._do_return_conn(record)
+
+
+class SeeingPool(QueuePool):
+    """One that sees by whom it is called."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Nobody has called."""
+        super().__init__(*arguments, **options)
+        self.callers: list[str] = []
+
+    def _do_get(self) -> Any:
+        self._see()
+        return super()._do_get()
+
+    def _do_return_conn(self, record: Any) -> None:
+        self._see()
+        super()._do_return_conn(record)
+
+    def _see(self) -> None:
+        frame = sys._getframe(2)
+        while frame is not None:
+            self.callers.append(f"{frame.f_globals['__name__']}.{frame.f_code.co_name}")
+            frame = frame.f_back  # type: ignore[assignment]
 
 
 class Wrapper:
@@ -84,6 +114,40 @@ class DirectTests(SynchronousTestCase):
         take_back(fairy._connection_record)
         self.assertEqual(0, pool.checkedout())
         fairy._connection_record = None
+
+    def test_what_a_watched_pool_calls(self) -> None:
+        """The two are left out, and ours are there, until it is disposed of."""
+        engine = create_engine("sqlite://", poolclass=SeeingPool)
+        agent: Any = StandIn()
+        Watch(agent, engine, transactions=NONE)
+        held, pool = engine.pool.connect(), cast("Any", engine.pool)
+        engine.pool.connect().close()
+        ours = {
+            "connmon.client.callables.connect",
+            "connmon.client.callables.return_conn",
+        }
+        left_out = {"sqlalchemy.pool.base.connect", "sqlalchemy.pool.base._return_conn"}
+        self.assertEqual(ours, ours & {*pool.callers})
+        self.assertEqual(set(), left_out & {*pool.callers})
+        engine.dispose()
+        held.close()
+        self.assertEqual(
+            {"sqlalchemy.pool.base._return_conn"}, left_out & {*pool.callers}
+        )
+
+    @skipIf(sys.implementation.name == "pypy", "PyPy ends objects late")
+    def test_a_pool_that_was_disposed_of(self) -> None:
+        """It goes with who has it, without the collector."""
+        engine = create_engine("sqlite://", poolclass=QueuePool)
+        agent: Any = StandIn()
+        Watch(agent, engine, transactions=NONE)
+        engine.pool.connect().close()
+        pool = ref(engine.pool)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        engine.dispose()
+        self.assertIsNone(pool())
 
     def assert_called(self, pool: Any, name: str) -> None:
         """That method is called as it is, with whatever it is now."""
