@@ -94,7 +94,7 @@ def more_than(plain: Any) -> Any:
     return called
 
 
-class DirectTests(SynchronousTestCase):
+class WaysTests(SynchronousTestCase):
     """A call is left out only where SQLAlchemy does nothing else by it."""
 
     def pool(self, kind: Any = QueuePool) -> Any:
